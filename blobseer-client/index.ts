@@ -1,0 +1,15 @@
+/** The public face of the BlobSeer client: the only file of this folder that others may import. */
+export type {
+  BlobId,
+  BlobSeer,
+  ByteRange,
+  ByteSource,
+  ReadLease,
+  SnapshotInfo,
+  SnapshotRef,
+  StagedWrite,
+  StageOptions,
+} from './blobseer.ts';
+export { BlobSeerError, type BlobSeerErrorKind } from './errors.ts';
+export type { RangeQuery, Row, Store, Table, Transaction } from './store.ts';
+export { maxTableKeyBytes } from './store.ts';

@@ -1,0 +1,96 @@
+/**
+ * What an S3 operation is: a row of the table in index.ts. A handler turns an `S3Request` into an
+ * `S3Response`; it never sees koa or sockets, and it writes nothing to the wire itself.
+ */
+import type { Services } from '../services.ts';
+
+export type Level = 'service' | 'bucket' | 'object';
+
+/** Who asks. Anonymous requests have none. */
+export interface Identity {
+  readonly userId: string;
+  readonly accountId: string;
+  readonly displayName: string;
+  readonly accessKey: string;
+}
+
+/** Query parameters as they stand in the URL, decoded (plus stays plus), in order, repeats kept. */
+export interface Query {
+  /** Undefined when absent; '' for a parameter without value. The first of several. */
+  get(name: string): string | undefined;
+  has(name: string): boolean;
+  readonly entries: readonly (readonly [string, string])[];
+}
+
+/** Request headers by lower-case name. */
+export interface Headers {
+  get(name: string): string | undefined;
+  /** All headers whose name starts with the prefix, in order, names in lower case. */
+  withPrefix(prefix: string): readonly (readonly [string, string])[];
+}
+
+export interface S3Request {
+  readonly requestId: string;
+  readonly hostId: string;
+  readonly method: string;
+  /** The resource as the client named it, raw (still percent-encoded), for error documents. */
+  readonly resource: string;
+  readonly bucket: string;
+  readonly key: string;
+  readonly query: Query;
+  readonly headers: Headers;
+  /** Undefined for an anonymous request. */
+  readonly identity: Identity | undefined;
+  /**
+   * Body kind 'stream': the object's bytes, de-framed; it throws (S3Error) where length, payload hash
+   * or a chunk signature is wrong, at the latest at its end. Empty for the other kinds.
+   */
+  readonly body: AsyncIterable<Buffer>;
+  /** Body kind 'xml': the verified document's bytes, within the row's limit. Empty for the others. */
+  readonly document: Buffer;
+  /** Length of the de-framed body where the client told it. */
+  readonly decodedLength: number | undefined;
+  /** Trailing headers by lower-case name, filled when the body has ended. */
+  readonly trailers: ReadonlyMap<string, string>;
+  /** Aborted when the client goes away. */
+  readonly signal: AbortSignal;
+  /** True over TLS. */
+  readonly secure: boolean;
+  /** scheme://host[:port] as the client sees it, for Location. */
+  readonly origin: string;
+}
+
+export type ResponseBody = string | Buffer | AsyncIterable<Buffer>;
+
+export interface S3Response {
+  readonly status: number;
+  /** Content-Length is set by the pipeline for strings and buffers; by the handler for streams. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body?: ResponseBody;
+}
+
+export type BodyKind =
+  /** No body is expected; one that comes is drained within bounds and ignored. */
+  | 'none'
+  /** A document, read whole within `maxDocumentBytes`, its Content-MD5 and checksum verified. */
+  | 'xml'
+  /** An object's bytes. */
+  | 'stream';
+
+export interface Operation {
+  /** The S3 action's name, verbatim: 'PutObject'. */
+  readonly name: string;
+  /** The IAM action: 's3:PutObject'. */
+  readonly iamAction: string;
+  readonly level: Level;
+  readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS';
+  /** Sub-resources (query parameters) that must all be present: ['uploadId', 'partNumber']. */
+  readonly query?: readonly string[];
+  /** A header that must be present: 'x-amz-copy-source'. */
+  readonly header?: string;
+  readonly body: BodyKind;
+  /** Body kind 'xml' only. */
+  readonly maxDocumentBytes?: number;
+  /** Absent: recognised, answered NotImplemented by name (after authentication). */
+  readonly handler?: (request: S3Request, services: Services) => Promise<S3Response> | S3Response;
+}

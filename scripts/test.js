@@ -1,0 +1,24 @@
+// Runs the compiled tests with node:test: all of them, or those whose path contains one of the words given.
+// (Node 20's test runner takes no globs, hence this file.)
+import { spawnSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import path from 'node:path';
+
+const root = path.join(import.meta.dirname, '..', 'dist');
+const words = process.argv.slice(2);
+const files = readdirSync(root, { recursive: true })
+  .map(String)
+  .filter((name) => name.endsWith('.test.js'))
+  .filter((name) => words.length === 0 || words.some((word) => name.includes(word)))
+  .sort()
+  .map((name) => path.join(root, name));
+if (files.length === 0) {
+  console.error(`no test matches ${words.join(' ')}`);
+  process.exit(1);
+}
+const run = spawnSync(
+  process.execPath,
+  ['--enable-source-maps', '--test', '--test-concurrency=2', ...files],
+  { stdio: 'inherit' },
+);
+process.exit(run.status ?? 1);
