@@ -2,6 +2,7 @@
  * What an S3 operation is: a row of the table in index.ts. A handler turns an `S3Request` into an
  * `S3Response`; it never sees koa or sockets, and it writes nothing to the wire itself.
  */
+import type { Bucket } from '../namespace/namespace.ts';
 import type { Services } from '../services.ts';
 
 export type Level = 'service' | 'bucket' | 'object';
@@ -37,6 +38,11 @@ export interface S3Request {
   readonly resource: string;
   readonly bucket: string;
   readonly key: string;
+  /**
+   * The bucket, loaded and its owner checked by the pipeline: filled for bucket and object level
+   * (an absent one was answered NoSuchBucket), except for CreateBucket.
+   */
+  readonly bucketRecord: Bucket | undefined;
   readonly query: Query;
   readonly headers: Headers;
   /** Undefined for an anonymous request. */
