@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { Environment } from './environment.ts';
+
+async function withEnvironment(run: (environment: Environment) => Promise<void>): Promise<void> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'environment-'));
+  const environment = new Environment({ file: path.join(directory, 'blobseer.mdb') });
+  try {
+    await run(environment);
+  } finally {
+    await environment.close();
+    await rm(directory, { recursive: true });
+  }
+}
+
+const bytes = (text: string): Buffer => Buffer.from(text);
+
+test('a throw in a commit undoes its writes and no other', async () => {
+  await withEnvironment(async (environment) => {
+    const table = environment.table('t');
+    const good = environment.commit((tx) => tx.put(table, bytes('a'), bytes('1')));
+    const bad = environment.commit((tx) => {
+      tx.put(table, bytes('b'), bytes('2'));
+      throw new Error('no');
+    });
+    const alsoGood = environment.commit((tx) => {
+      tx.put(table, bytes('c'), bytes('3'));
+      assert.equal(table.get(bytes('c'))?.toString(), '3', 'a commit reads its own writes');
+      return tx.sequence;
+    });
+    await good;
+    await assert.rejects(bad, /no/);
+    assert.equal(await alsoGood, 2, 'the undone commit took no number');
+    environment.refresh();
+    assert.deepEqual(
+      table.range({ limit: 9 }).map((row) => row.key.toString()),
+      ['a', 'c'],
+    );
+  });
+});
+
+test('ranges are [start, end) in both directions and bounded', async () => {
+  await withEnvironment(async (environment) => {
+    const table = environment.table('t');
+    await environment.commit((tx) => {
+      for (const name of ['a', 'b', 'c', 'd']) tx.put(table, bytes(name), bytes(name));
+    });
+    const names = (query: object): string =>
+      table
+        .keys({ limit: 9, ...query })
+        .map(String)
+        .join('');
+    assert.equal(names({}), 'abcd');
+    assert.equal(names({ start: bytes('b'), end: bytes('d') }), 'bc');
+    assert.equal(names({ start: bytes('b'), end: bytes('d'), reverse: true }), 'cb');
+    assert.equal(names({ end: bytes('c'), reverse: true }), 'ba');
+    assert.equal(names({ start: bytes('c'), reverse: true }), 'dc');
+    assert.equal(names({ start: bytes('bb'), end: bytes('cc'), reverse: true }), 'c');
+    assert.equal(names({ limit: 2 }), 'ab');
+    assert.equal(names({ limit: 0 }), '');
+  });
+});
+
+test('values handed out are copies that later reads leave alone', async () => {
+  await withEnvironment(async (environment) => {
+    const table = environment.table('t');
+    await environment.commit((tx) => {
+      for (let i = 0; i < 50; i++) tx.put(table, bytes(`k${i}`), Buffer.alloc(100, i));
+    });
+    const first = table.get(bytes('k7'));
+    const rows = table.range({ limit: 50 });
+    for (let i = 0; i < 50; i++) table.get(bytes(`k${i}`));
+    assert.deepEqual(first, Buffer.alloc(100, 7));
+    for (const row of rows) {
+      assert.deepEqual(row.value, Buffer.alloc(100, Number(row.key.toString().slice(1))));
+    }
+  });
+});
+
+test('the sequence rises by one with each commit and survives', async () => {
+  await withEnvironment(async (environment) => {
+    const seen = await Promise.all(
+      Array.from({ length: 20 }, () => environment.commit((tx) => tx.sequence)),
+    );
+    assert.deepEqual(
+      seen,
+      Array.from({ length: 20 }, (_, index) => index + 1),
+    );
+    environment.refresh();
+    assert.equal(environment.sequence(), 20);
+  });
+});

@@ -1,0 +1,204 @@
+/**
+ * The one place that opens LMDB, and the Store port over it. What `lmdb` 3.5.6 does and does not
+ * promise decides the shape of this file:
+ *
+ * - `overlappingSync: false`, in every process. With the default, killing one of several processes
+ *   lost commits that others had acknowledged.
+ * - A write counts as durable when its own transaction's promise resolves. `flushed` is not used: it
+ *   can resolve early when another put of the same tick failed.
+ * - A throw inside `transaction()` leaves its puts in place, so every commit is a synchronous
+ *   `childTransaction`; commits of one moment still share one flush.
+ * - A failed flush is final: the kernel has dropped the dirty pages, a later sync would lie. The
+ *   environment stops and tells its owner, which ends the deployment.
+ * - No read transaction or cursor survives an await: ranges are read whole, within a limit.
+ */
+import { type Database, open, type RootDatabase } from 'lmdb';
+import { BlobSeerError } from '../errors.ts';
+import type { RangeQuery, Row, Store, Table, Transaction } from '../store.ts';
+import { translateIoError } from './io-errors.ts';
+
+/** Address space, not disk: the file grows with its contents. */
+const mapBytes = 2 ** 40;
+const maxTables = 64;
+/** One reader slot per thread that reads; workers, tools and their restarts. */
+const maxReaders = 1024;
+
+type BytesDatabase = Database<Buffer, Uint8Array>;
+
+const sequenceKey = Buffer.from('sequence');
+
+export interface EnvironmentOptions {
+  /** The LMDB file. */
+  readonly file: string;
+  /** Called once, when a flush has failed and nothing more may be acknowledged. */
+  readonly onStopped?: (error: BlobSeerError) => void;
+}
+
+class LmdbTable implements Table {
+  readonly name: string;
+  readonly database: BytesDatabase;
+
+  constructor(name: string, database: BytesDatabase) {
+    this.name = name;
+    this.database = database;
+  }
+
+  get(key: Uint8Array): Buffer | undefined {
+    return this.database.getBinary(key);
+  }
+
+  has(key: Uint8Array): boolean {
+    return this.database.doesExist(key);
+  }
+
+  range(query: RangeQuery): Row[] {
+    if (query.limit <= 0) return [];
+    const rows: Row[] = [];
+    for (const { key, value } of this.database.getRange(rangeOptions(query))) {
+      rows.push({ key: Buffer.from(key), value });
+    }
+    return rows;
+  }
+
+  keys(query: RangeQuery): Buffer[] {
+    if (query.limit <= 0) return [];
+    const keys: Buffer[] = [];
+    for (const key of this.database.getKeys(rangeOptions(query))) keys.push(Buffer.from(key));
+    return keys;
+  }
+}
+
+/** `lmdb` walks backwards from an inclusive `start`; our ranges are [start, end) both ways. */
+function rangeOptions(query: RangeQuery): object {
+  const { start, end, limit } = query;
+  if (query.reverse !== true) {
+    return { limit, ...(start && { start }), ...(end && { end }) };
+  }
+  return {
+    limit,
+    reverse: true,
+    ...(end && { start: end, exclusiveStart: true }),
+    ...(start && { end: start, inclusiveEnd: true }),
+  };
+}
+
+export class Environment implements Store {
+  private readonly root: RootDatabase<Buffer, Uint8Array>;
+  private readonly meta: LmdbTable;
+  private readonly tables = new Map<string, LmdbTable>();
+  private readonly onStopped: ((error: BlobSeerError) => void) | undefined;
+  private stoppedBy: BlobSeerError | undefined;
+
+  constructor(options: EnvironmentOptions) {
+    this.onStopped = options.onStopped;
+    try {
+      this.root = open<Buffer, Uint8Array>({
+        path: options.file,
+        noSubdir: true,
+        encoding: 'binary',
+        keyEncoding: 'binary',
+        mapSize: mapBytes,
+        maxDbs: maxTables,
+        maxReaders,
+        overlappingSync: false,
+      });
+    } catch (error) {
+      throw translateIoError(error, `cannot open ${options.file}`);
+    }
+    this.meta = this.table('meta');
+  }
+
+  table(name: string): LmdbTable {
+    let table = this.tables.get(name);
+    if (table === undefined) {
+      const database = this.root.openDB<Buffer, Uint8Array>(name, {
+        encoding: 'binary',
+        keyEncoding: 'binary',
+      });
+      table = new LmdbTable(name, database);
+      this.tables.set(name, table);
+    }
+    return table;
+  }
+
+  async commit<T>(work: (transaction: Transaction) => T): Promise<T> {
+    this.throwIfStopped();
+    let outcome: { result: T } | undefined;
+    let thrown: { error: unknown } | undefined;
+    try {
+      await this.root.childTransaction(() => {
+        try {
+          outcome = { result: this.runInTransaction(work) };
+        } catch (error) {
+          thrown = { error };
+          throw error;
+        }
+      });
+    } catch (error) {
+      if (thrown !== undefined) throw thrown.error;
+      throw this.stop(error);
+    }
+    if (outcome === undefined)
+      throw new BlobSeerError('stopped', 'a commit ended without a result');
+    return outcome.result;
+  }
+
+  private runInTransaction<T>(work: (transaction: Transaction) => T): T {
+    const sequence = this.readSequence() + 1;
+    const value = Buffer.allocUnsafe(8);
+    value.writeDoubleBE(sequence);
+    this.meta.database.putSync(sequenceKey, value);
+    return work({
+      sequence,
+      put(table, key, bytes) {
+        databaseOf(table).putSync(key, asBuffer(bytes));
+      },
+      remove(table, key) {
+        return databaseOf(table).removeSync(key);
+      },
+    });
+  }
+
+  refresh(): void {
+    this.root.resetReadTxn();
+  }
+
+  sequence(): number {
+    return this.readSequence();
+  }
+
+  private readSequence(): number {
+    return this.meta.get(sequenceKey)?.readDoubleBE() ?? 0;
+  }
+
+  /** Ends all acknowledging, in this process; the owner ends the others. Returns the error to throw. */
+  stop(cause: unknown): BlobSeerError {
+    if (this.stoppedBy !== undefined) return this.stoppedBy;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    this.stoppedBy = new BlobSeerError('stopped', `storage has stopped: ${reason}`, { cause });
+    this.onStopped?.(this.stoppedBy);
+    return this.stoppedBy;
+  }
+
+  throwIfStopped(): void {
+    if (this.stoppedBy !== undefined) throw this.stoppedBy;
+  }
+
+  async close(): Promise<void> {
+    this.stoppedBy ??= new BlobSeerError('stopped', 'storage is closed');
+    await this.root.close();
+  }
+}
+
+function databaseOf(table: Table): BytesDatabase {
+  if (!(table instanceof LmdbTable)) {
+    throw new BlobSeerError('invalid-argument', `table ${table.name} is of another store`);
+  }
+  return table.database;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
