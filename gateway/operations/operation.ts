@@ -2,18 +2,13 @@
  * What an S3 operation is: a row of the table in index.ts. A handler turns an `S3Request` into an
  * `S3Response`; it never sees koa or sockets, and it writes nothing to the wire itself.
  */
+import type { Identity } from '../auth/identity.ts';
 import type { Bucket } from '../namespace/namespace.ts';
 import type { Services } from '../services.ts';
 
-export type Level = 'service' | 'bucket' | 'object';
+export type { Identity } from '../auth/identity.ts';
 
-/** Who asks. Anonymous requests have none. */
-export interface Identity {
-  readonly userId: string;
-  readonly accountId: string;
-  readonly displayName: string;
-  readonly accessKey: string;
-}
+export type Level = 'service' | 'bucket' | 'object';
 
 /** Query parameters as they stand in the URL, decoded (plus stays plus), in order, repeats kept. */
 export interface Query {
