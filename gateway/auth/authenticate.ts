@@ -1,0 +1,197 @@
+/**
+ * Says who a request comes from: the single entry of this folder for the pipeline. It needs the head
+ * of a request only, never its body, so it can run before `100 Continue`.
+ */
+import { S3Error } from '../s3/errors.ts';
+import { ChunkSigner } from './chunk-signer.ts';
+import type { Identity } from './identity.ts';
+import { readClaim, type SignedClaim } from './parse-authorization.ts';
+import { type PayloadKind, parsePayloadHash } from './payload.ts';
+import type { SigningKeys } from './signing-keys.ts';
+import {
+  canonicalHeaderValues,
+  canonicalParameters,
+  canonicalPath,
+  canonicalQuery,
+  canonicalRequest,
+  type Pair,
+  signatureOf,
+  signaturesEqual,
+  stringToSign,
+} from './sigv4.ts';
+
+export interface AuthenticateInput {
+  readonly method: string;
+  /** Still percent-encoded, without the query. */
+  readonly rawPath: string;
+  /** Without the question mark; '' for none. */
+  readonly rawQuery: string;
+  /** In order, repeats kept, one character per byte: Node's rawHeaders in pairs. */
+  readonly rawHeaders: readonly Pair[];
+  readonly nowMs: number;
+  /** Undefined accepts any region. */
+  readonly region: string | undefined;
+  readonly lookup: (accessKey: string) => Credentials | undefined;
+  readonly signingKeys: SigningKeys;
+}
+
+export interface Credentials {
+  readonly identity: Identity;
+  readonly secret: string;
+}
+
+export type Authenticated =
+  | { readonly kind: 'anonymous'; readonly payload: PayloadKind }
+  | {
+      readonly kind: 'signed';
+      readonly identity: Identity;
+      readonly payload: PayloadKind;
+      /** For the payload kinds `streaming-signed` and `streaming-signed-trailer`. */
+      readonly chunkSigner?: ChunkSigner;
+    };
+
+/** Throws S3Error for everything that is neither anonymous nor verified. */
+export function authenticate(input: AuthenticateInput): Authenticated {
+  refuseRepeats(input.rawHeaders);
+  const headers = canonicalHeaderValues(input.rawHeaders);
+  const parameters = canonicalParameters(input.rawQuery);
+  const claim = readClaim({ headers, parameters, nowMs: input.nowMs, region: input.region });
+  if (claim === undefined) return { kind: 'anonymous', payload: anonymousPayload(headers) };
+
+  refuseUnsignedHeaders(claim, headers);
+  // Nothing here gives out temporary credentials, so no token can be a valid one. Refused before
+  // the signature is looked at: the canonical request, which a mismatch answers with, never has a
+  // token in it.
+  if (claim.hasSessionToken) throw new S3Error('InvalidToken');
+
+  const credentials = input.lookup(claim.accessKey);
+  if (credentials === undefined) {
+    throw new S3Error('InvalidAccessKeyId', { fields: { AWSAccessKeyId: claim.accessKey } });
+  }
+  const key = input.signingKeys.find(claim.accessKey, credentials.secret, claim.scope);
+  const dateLine = verify(input, claim, headers, parameters, key.bytes);
+  input.signingKeys.remember(key);
+
+  const { identity } = credentials;
+  const { payload } = claim;
+  if (payload.kind !== 'streaming-signed' && payload.kind !== 'streaming-signed-trailer') {
+    return { kind: 'signed', identity, payload };
+  }
+  const chunkSigner = new ChunkSigner(key.bytes, dateLine, claim.scope, claim.signature);
+  return { kind: 'signed', identity, payload, chunkSigner };
+}
+
+/**
+ * Compares the signature and gives the date line it was made with; throws SignatureDoesNotMatch.
+ * Where clients are known to differ there is more than one right string; the likeliest is first, so
+ * that only a request about to be refused pays for the others.
+ */
+function verify(
+  input: AuthenticateInput,
+  claim: SignedClaim,
+  headers: ReadonlyMap<string, string>,
+  parameters: readonly Pair[],
+  signingKey: Buffer,
+): string {
+  const query = canonicalQuery(
+    claim.via === 'query' ? parameters.filter(([name]) => name !== 'X-Amz-Signature') : parameters,
+  );
+  let mismatch: Mismatch | undefined;
+  for (const path of signedPaths(input.rawPath)) {
+    const canonical = canonicalRequest({
+      method: input.method,
+      path,
+      query,
+      headers,
+      signedHeaders: claim.signedHeaders,
+      payloadHash: claim.payloadHash,
+    });
+    for (const dateLine of claim.dateLines) {
+      const text = stringToSign(canonical, dateLine, claim.scope);
+      if (signaturesEqual(signatureOf(signingKey, text), claim.signature)) return dateLine;
+      mismatch ??= { canonical, stringToSign: text };
+    }
+  }
+  throw signatureDoesNotMatch(claim, mismatch ?? { canonical: '', stringToSign: '' });
+}
+
+/** The canonical path, and the one that was sent: some clients sign their URL as it stands. */
+function signedPaths(rawPath: string): readonly string[] {
+  const canonical = canonicalPath(rawPath);
+  return canonical === rawPath ? [canonical] : [canonical, rawPath];
+}
+
+/** Node's own `headers` object keeps one of several; who signs another one must not be believed. */
+const singleHeaders: readonly string[] = ['host', 'authorization', 'x-amz-date'];
+
+function refuseRepeats(rawHeaders: readonly Pair[]): void {
+  const seen = new Set<string>();
+  for (const [rawName] of rawHeaders) {
+    const name = rawName.toLowerCase();
+    if (!singleHeaders.includes(name)) continue;
+    if (seen.has(name)) {
+      throw new S3Error('InvalidRequest', { message: `The header ${name} must not be repeated.` });
+    }
+    seen.add(name);
+  }
+}
+
+/**
+ * `host` and every x-amz-* header that is there must be signed. x-amz-content-sha256 is covered
+ * without being listed: its value is the last line of the canonical request.
+ */
+function refuseUnsignedHeaders(claim: SignedClaim, headers: ReadonlyMap<string, string>): void {
+  const unsigned: string[] = claim.signedHeaders.includes('host') ? [] : ['host'];
+  for (const name of headers.keys()) {
+    if (
+      name.startsWith('x-amz-') &&
+      name !== 'x-amz-content-sha256' &&
+      !claim.signedHeaders.includes(name)
+    ) {
+      unsigned.push(name);
+    }
+  }
+  if (unsigned.length === 0) return;
+  throw new S3Error('AccessDenied', {
+    message: 'There were headers present in the request which were not signed',
+    fields: { HeadersNotSigned: unsigned.sort().join(', ') },
+  });
+}
+
+/** Without a signature there is no seed for signed chunks. */
+function anonymousPayload(headers: ReadonlyMap<string, string>): PayloadKind {
+  const payloadHash = headers.get('x-amz-content-sha256');
+  if (payloadHash === undefined) return { kind: 'unsigned' };
+  const payload = parsePayloadHash(payloadHash);
+  if (payload.kind === 'streaming-signed' || payload.kind === 'streaming-signed-trailer') {
+    throw new S3Error('InvalidRequest', {
+      message: `x-amz-content-sha256 ${payloadHash} requires a signed request.`,
+    });
+  }
+  return payload;
+}
+
+interface Mismatch {
+  readonly canonical: string;
+  readonly stringToSign: string;
+}
+
+/** Shows what was computed, which is how people find out what their client or proxy changed. */
+function signatureDoesNotMatch(claim: SignedClaim, mismatch: Mismatch): S3Error {
+  const canonicalBytes = Buffer.from(mismatch.canonical, 'latin1');
+  const stringToSignBytes = Buffer.from(mismatch.stringToSign, 'latin1');
+  return new S3Error('SignatureDoesNotMatch', {
+    fields: {
+      AWSAccessKeyId: claim.accessKey,
+      StringToSign: stringToSignBytes.toString(),
+      SignatureProvided: claim.signature,
+      StringToSignBytes: spacedHex(stringToSignBytes),
+      CanonicalRequest: canonicalBytes.toString(),
+      CanonicalRequestBytes: spacedHex(canonicalBytes),
+    },
+  });
+}
+
+function spacedHex(bytes: Buffer): string {
+  return bytes.toString('hex').replace(/..(?!$)/g, '$& ');
+}

@@ -1,0 +1,368 @@
+/**
+ * Reads what a request says about its signer, from the Authorization header or from the query of a
+ * presigned URL, into one type, and refuses what is malformed, too old or not ours. Nothing is
+ * verified here: a claim is only a claim.
+ *
+ * The order of the checks is S3's, so that a request with several faults gets the answer that S3
+ * gives. Parameters and messages: "Authenticating Requests: Using Query Parameters",
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html; the messages of
+ * malformed credentials are those that S3 answers.
+ */
+import { S3Error, type S3ErrorCode } from '../s3/errors.ts';
+import { amzDate, amzDay, isDay, isoSeconds, parseAmzDate, parseHeaderDate } from './amz-date.ts';
+import { type PayloadKind, parsePayloadHash } from './payload.ts';
+import { algorithm, type Pair, type Scope, service, terminator, unsignedPayload } from './sigv4.ts';
+
+export const maxSkewMs = 15 * 60 * 1000;
+/** A presigned URL lives for seven days at most. */
+export const maxExpiresSeconds = 7 * 24 * 60 * 60;
+
+export interface SignedClaim {
+  readonly via: 'header' | 'query';
+  readonly accessKey: string;
+  readonly scope: Scope;
+  /** Lower case, sorted. */
+  readonly signedHeaders: readonly string[];
+  /** As the client gave it, which need not be a signature at all. */
+  readonly signature: string;
+  /**
+   * The request's time as it may stand in the string to sign, the likeliest first: a client that
+   * sends only a Date header signs either the ISO form of it or the header's own text.
+   */
+  readonly dateLines: readonly string[];
+  /** The last line of the canonical request. */
+  readonly payloadHash: string;
+  readonly payload: PayloadKind;
+  readonly hasSessionToken: boolean;
+}
+
+export interface ClaimInput {
+  /** From `canonicalHeaderValues`. */
+  readonly headers: ReadonlyMap<string, string>;
+  /** From `canonicalParameters`. */
+  readonly parameters: readonly Pair[];
+  readonly nowMs: number;
+  /** Undefined accepts any region. */
+  readonly region: string | undefined;
+}
+
+/** Undefined for an anonymous request. Throws S3Error. */
+export function readClaim(input: ClaimInput): SignedClaim | undefined {
+  const authorization = input.headers.get('authorization');
+  const isPresigned = presignedMarks.some((name) => hasParameter(input.parameters, name));
+  const isVersion2Query =
+    hasParameter(input.parameters, 'Signature') && hasParameter(input.parameters, 'AWSAccessKeyId');
+  const mechanisms = [authorization !== undefined, isPresigned, isVersion2Query];
+  if (mechanisms.filter(Boolean).length > 1) {
+    throw authorizationArgument(
+      'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified',
+    );
+  }
+  if (isVersion2Query) throw unsupportedMechanism();
+  if (isPresigned) return readPresigned(input);
+  if (authorization === undefined || authorization === '') return undefined;
+  return readHeader(input, authorization);
+}
+
+// --- the Authorization header
+
+function readHeader(input: ClaimInput, authorization: string): SignedClaim {
+  const space = authorization.indexOf(' ');
+  if (space < 0) {
+    throw authorizationArgument(
+      "Authorization header is invalid -- one and only one ' ' (space) required",
+    );
+  }
+  const scheme = authorization.slice(0, space);
+  if (scheme === 'AWS' || scheme === asymmetricAlgorithm) throw unsupportedMechanism();
+  if (scheme !== algorithm) throw authorizationArgument('Unsupported Authorization Type');
+
+  const payloadHash = input.headers.get('x-amz-content-sha256');
+  if (payloadHash === undefined) {
+    throw new S3Error('InvalidRequest', {
+      message: 'Missing required header for this request: x-amz-content-sha256',
+    });
+  }
+  const payload = parsePayloadHash(payloadHash);
+
+  const amzDateHeader = input.headers.get('x-amz-date');
+  const dateText = amzDateHeader ?? input.headers.get('date') ?? '';
+  const timeMs = parseHeaderDate(dateText);
+  if (timeMs === undefined) {
+    throw new S3Error('AccessDenied', {
+      message: 'AWS authentication requires a valid Date or x-amz-date header',
+    });
+  }
+  if (Math.abs(input.nowMs - timeMs) > maxSkewMs) {
+    throw new S3Error('RequestTimeTooSkewed', {
+      fields: {
+        RequestTime: dateText,
+        ServerTime: isoSeconds(input.nowMs),
+        MaxAllowedSkewMilliseconds: String(maxSkewMs),
+      },
+    });
+  }
+
+  const components = parseComponents(authorization.slice(space + 1));
+  const credential = readCredential(components.credential, 'header', input.region);
+  if (credential.scope.date !== amzDay(timeMs)) {
+    throw malformed(
+      'header',
+      'Invalid credential date. Date is not the same as X-Amz-Date.',
+      input.region,
+    );
+  }
+  const isoDate = amzDate(timeMs);
+  return {
+    via: 'header',
+    ...credential,
+    signedHeaders: readSignedHeaders(components.signedHeaders, 'header', input.region),
+    signature: components.signature,
+    dateLines: dateText === isoDate ? [isoDate] : [isoDate, dateText],
+    payloadHash,
+    payload,
+    hasSessionToken: isNonEmpty(input.headers.get('x-amz-security-token')),
+  };
+}
+
+interface Components {
+  readonly credential: string;
+  readonly signedHeaders: string;
+  readonly signature: string;
+}
+
+function parseComponents(text: string): Components {
+  const values = new Map<string, string>();
+  for (const part of text.split(',')) {
+    const component = part.trim();
+    const equals = component.indexOf('=');
+    const name = equals < 0 ? '' : component.slice(0, equals);
+    if (name === '' || values.has(name)) throw missingComponents();
+    values.set(name, component.slice(equals + 1));
+  }
+  const credential = values.get('Credential');
+  const signedHeaders = values.get('SignedHeaders');
+  const signature = values.get('Signature');
+  if (credential === undefined || signedHeaders === undefined || signature === undefined) {
+    throw missingComponents();
+  }
+  return { credential, signedHeaders, signature };
+}
+
+function missingComponents(): S3Error {
+  return malformed(
+    'header',
+    'the authorization header requires three components: Credential, SignedHeaders, and Signature.',
+    undefined,
+  );
+}
+
+// --- the query of a presigned URL
+
+/**
+ * Any of these makes a request presigned. (S3 goes by the first alone and takes a URL without it
+ * for anonymous; to name what is missing helps more than AccessDenied.)
+ */
+const presignedMarks = ['X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Signature'] as const;
+
+function readPresigned(input: ClaimInput): SignedClaim {
+  const requestedAlgorithm = parameter(input.parameters, 'X-Amz-Algorithm');
+  if (requestedAlgorithm !== undefined && requestedAlgorithm !== algorithm) {
+    throw queryError(`X-Amz-Algorithm only supports "${algorithm}"`);
+  }
+  const credentialText = parameter(input.parameters, 'X-Amz-Credential');
+  const signature = parameter(input.parameters, 'X-Amz-Signature');
+  const dateText = parameter(input.parameters, 'X-Amz-Date');
+  const signedHeaders = parameter(input.parameters, 'X-Amz-SignedHeaders');
+  const expiresText = parameter(input.parameters, 'X-Amz-Expires');
+  if (
+    requestedAlgorithm === undefined ||
+    credentialText === undefined ||
+    signature === undefined ||
+    dateText === undefined ||
+    signedHeaders === undefined ||
+    expiresText === undefined
+  ) {
+    throw queryError(
+      'Query-string authentication version 4 requires the X-Amz-Algorithm, X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and X-Amz-Expires parameters.',
+    );
+  }
+  const timeMs = parseAmzDate(dateText);
+  if (timeMs === undefined) {
+    throw queryError("X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
+  }
+  checkLifetime(timeMs, expiresText, input.nowMs);
+
+  const credential = readCredential(credentialText, 'query', input.region);
+  if (credential.scope.date !== dateText.slice(0, 8)) {
+    throw queryError(
+      `Invalid credential date "${credential.scope.date}". This date is not the same as X-Amz-Date: "${dateText.slice(0, 8)}".`,
+    );
+  }
+  // A presigner may put the payload's hash into the query, as SDKs do with every header they can.
+  const payloadHash =
+    input.headers.get('x-amz-content-sha256') ??
+    parameter(input.parameters, 'X-Amz-Content-Sha256') ??
+    unsignedPayload;
+  return {
+    via: 'query',
+    ...credential,
+    signedHeaders: readSignedHeaders(signedHeaders, 'query', input.region),
+    signature,
+    dateLines: [dateText],
+    payloadHash,
+    payload: parsePayloadHash(payloadHash),
+    hasSessionToken:
+      isNonEmpty(parameter(input.parameters, 'X-Amz-Security-Token')) ||
+      isNonEmpty(input.headers.get('x-amz-security-token')),
+  };
+}
+
+function checkLifetime(timeMs: number, expiresText: string, nowMs: number): void {
+  if (!/^[+-]?\d{1,18}$/.test(expiresText)) throw queryError('X-Amz-Expires should be a number');
+  const expiresSeconds = Number(expiresText);
+  if (expiresSeconds < 0) throw queryError('X-Amz-Expires must be non-negative');
+  if (expiresSeconds > maxExpiresSeconds) {
+    throw queryError(
+      `X-Amz-Expires must be less than a week (in seconds); that is, the given X-Amz-Expires must be less than ${maxExpiresSeconds} seconds`,
+    );
+  }
+  const expiresMs = timeMs + expiresSeconds * 1000;
+  const times = { Expires: isoSeconds(expiresMs), ServerTime: isoSeconds(nowMs) };
+  if (timeMs - nowMs > maxSkewMs) {
+    throw new S3Error('AccessDenied', {
+      message: 'Request is not yet valid',
+      fields: { 'X-Amz-Date': String(timeMs), ...times },
+    });
+  }
+  if (nowMs > expiresMs) {
+    throw new S3Error('AccessDenied', {
+      message: 'Request has expired',
+      fields: { 'X-Amz-Expires': expiresText, ...times },
+    });
+  }
+}
+
+/** Parameters come in canonical encoding; the auth parameters' names consist of unreserved characters. */
+function parameter(parameters: readonly Pair[], name: string): string | undefined {
+  const found = parameters.find(([candidate]) => candidate === name);
+  if (found === undefined) return undefined;
+  try {
+    return decodeURIComponent(found[1]);
+  } catch {
+    // Not UTF-8: no valid value of any of them, and refused as such by who asked.
+    return found[1];
+  }
+}
+
+function hasParameter(parameters: readonly Pair[], name: string): boolean {
+  return parameters.some(([candidate]) => candidate === name);
+}
+
+// --- both
+
+type Via = SignedClaim['via'];
+
+interface Credential {
+  readonly accessKey: string;
+  readonly scope: Scope;
+}
+
+function readCredential(text: string, via: Via, region: string | undefined): Credential {
+  const [accessKey, date, givenRegion, givenService, givenTerminator, ...rest] = text.split('/');
+  if (
+    accessKey === undefined ||
+    accessKey === '' ||
+    date === undefined ||
+    givenRegion === undefined ||
+    givenService === undefined ||
+    givenTerminator === undefined ||
+    rest.length > 0 ||
+    !visibleAscii.test(text)
+  ) {
+    throw malformed(
+      via,
+      'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
+      region,
+    );
+  }
+  if (!isDay(date)) {
+    throw malformed(
+      via,
+      `incorrect date format "${date}". This date in the credential must be in the format "yyyyMMdd".`,
+      region,
+    );
+  }
+  if (givenRegion === '') {
+    throw malformed(via, 'a non-empty region must be provided in the credential.', region);
+  }
+  if (region !== undefined && givenRegion !== region) {
+    throw malformed(via, `the region '${givenRegion}' is wrong; expecting '${region}'`, region);
+  }
+  if (givenService !== service) {
+    throw malformed(
+      via,
+      `incorrect service "${givenService}". This endpoint belongs to "${service}".`,
+      region,
+    );
+  }
+  if (givenTerminator !== terminator) {
+    throw malformed(
+      via,
+      `incorrect terminal "${givenTerminator}". This endpoint uses "${terminator}".`,
+      region,
+    );
+  }
+  return { accessKey, scope: { date, region: givenRegion } };
+}
+
+/** A line break in any of these would let one canonical request pass for another. */
+const visibleAscii = /^[\x21-\x7e]+$/;
+/** RFC 9110 section 5.6.2. */
+const headerName = /^[a-z0-9!#$%&'*+\-.^_`|~]+$/;
+
+function readSignedHeaders(text: string, via: Via, region: string | undefined): string[] {
+  const names = text.toLowerCase().split(';').sort();
+  if (!names.every((name) => headerName.test(name))) {
+    const fault = 'the SignedHeaders are mal-formed; expecting "host;x-amz-date".';
+    throw via === 'header' ? malformed(via, fault, region) : queryError(fault);
+  }
+  return names;
+}
+
+function isNonEmpty(text: string | undefined): boolean {
+  return text !== undefined && text !== '';
+}
+
+// --- errors
+
+const asymmetricAlgorithm = 'AWS4-ECDSA-P256-SHA256';
+
+function unsupportedMechanism(): S3Error {
+  return new S3Error('InvalidRequest', {
+    message: `The authorization mechanism you have provided is not supported. Please use ${algorithm}.`,
+  });
+}
+
+/** S3 adds the header's value (ArgumentValue); we do not: it is a signature or somebody's token. */
+function authorizationArgument(message: string): S3Error {
+  return new S3Error('InvalidArgument', { message, fields: { ArgumentName: 'Authorization' } });
+}
+
+function queryError(message: string): S3Error {
+  return new S3Error('AuthorizationQueryParametersError', { message });
+}
+
+/** `region` is the one to sign for, where there is one: SDKs sign again with what they find there. */
+function malformed(via: Via, fault: string, region: string | undefined): S3Error {
+  const code: S3ErrorCode =
+    via === 'header' ? 'AuthorizationHeaderMalformed' : 'AuthorizationQueryParametersError';
+  const subject =
+    via === 'header'
+      ? 'The authorization header is malformed'
+      : 'Error parsing the X-Amz-Credential parameter';
+  return new S3Error(code, {
+    message: `${subject}; ${fault}`,
+    ...(region === undefined ? {} : { fields: { Region: region } }),
+  });
+}
