@@ -1,9 +1,28 @@
 /**
  * The configuration: flags over environment over an optional file, read once at start, validated,
  * frozen and passed down. Settings only; components (store, clock, logger) live in Services.
+ * The settings themselves, with their allowed values, are in config-settings.ts.
  */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { parse as parseYaml } from 'yaml';
+import {
+  ConfigError,
+  type LogLevel,
+  parseDomain,
+  parseListen,
+  parseLogLevel,
+  parseRegion,
+  parseRootCredentials,
+  parseTlsPairs,
+  parseWorkers,
+  type Setting,
+  type SettingName,
+  settings,
+  suggestion,
+} from './config-settings.ts';
 
-export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+export { ConfigError, type LogLevel, type Setting, type SettingName, settings };
 
 export interface ListenAddress {
   readonly host: string;
@@ -40,6 +59,49 @@ export interface Config {
 /** What answers say where no region is configured. */
 export const defaultRegion = 'us-east-1';
 
+/** Where a setting's value came from, in words: 'flag', 'environment BLOBSEER_S3_DATA', a file's name. */
+export type Origin = string;
+
+export interface GivenValue {
+  readonly values: readonly string[];
+  readonly origin: Origin;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** The text in force per setting, and where it came from; secrets are in it. */
+  readonly given: ReadonlyMap<SettingName, GivenValue>;
+}
+
+export interface ConfigSources {
+  /** Flag name without dashes to values, as node:util parseArgs gives them. */
+  readonly flags: Readonly<Record<string, readonly string[] | undefined>>;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Relative paths of flags and environment start here; those of a file start at the file. */
+  readonly workingDirectory: string;
+}
+
+/** Throws `ConfigError`, whose message names the key, where it stood, and what is allowed. */
+export function loadConfig(sources: ConfigSources): LoadedConfig {
+  const file = configFileOf(sources);
+  const fromFile = file === undefined ? new Map<SettingName, GivenValue>() : readConfigFile(file);
+  const given = new Map<SettingName, GivenValue>();
+  for (const setting of settings) {
+    const value =
+      fromFlag(setting, sources) ??
+      fromEnvironment(setting, sources) ??
+      fromFile.get(setting.name) ??
+      (setting.defaults === undefined
+        ? undefined
+        : { values: setting.defaults, origin: 'default' });
+    if (value !== undefined) given.set(setting.name, value);
+  }
+  const fileDirectory = file === undefined ? sources.workingDirectory : path.dirname(file);
+  const baseOf = (value: GivenValue): string =>
+    value.origin === file ? fileDirectory : sources.workingDirectory;
+  return { config: buildConfig(given, baseOf), given };
+}
+
 /** Every setting at its default, with the changes given: for tests and programs that embed us. */
 export function configWith(changes: Partial<Config> & Pick<Config, 'dataDirectory'>): Config {
   return Object.freeze({
@@ -51,5 +113,104 @@ export function configWith(changes: Partial<Config> & Pick<Config, 'dataDirector
     logLevel: 'info',
     rootCredentials: undefined,
     ...changes,
+  });
+}
+
+function buildConfig(
+  given: ReadonlyMap<SettingName, GivenValue>,
+  baseOf: (value: GivenValue) => string,
+): Config {
+  const one = (name: SettingName): [string, Origin] | undefined => {
+    const value = given.get(name);
+    return value?.values[0] === undefined ? undefined : [value.values[0], value.origin];
+  };
+  const each = (name: SettingName): [string, Origin][] => {
+    const value = given.get(name);
+    return (value?.values ?? []).map((text) => [text, value?.origin ?? '']);
+  };
+  const file = (name: SettingName): [string, Origin][] => {
+    const value = given.get(name);
+    if (value === undefined) return [];
+    return value.values.map((text) => [path.resolve(baseOf(value), text), value.origin]);
+  };
+  const tls = parseTlsPairs(file('tls-cert'), file('tls-key'));
+  const data = file('data')[0];
+  if (data === undefined) throw new ConfigError('data: give the path of a directory');
+  return Object.freeze({
+    dataDirectory: data[0],
+    listen: Object.freeze(each('listen').map((entry) => parseListen(...entry, tls.length > 0))),
+    workers: parseWorkers(...(one('workers') ?? ['1', 'default'])),
+    domains: Object.freeze(each('domain').map((entry) => parseDomain(...entry))),
+    region: parseRegion(one('region')),
+    tls: Object.freeze(tls),
+    logLevel: parseLogLevel(...(one('log-level') ?? ['info', 'default'])),
+    rootCredentials: parseRootCredentials(one('access-key'), one('secret-key')),
+  });
+}
+
+function fromFlag(setting: Setting, sources: ConfigSources): GivenValue | undefined {
+  const values = setting.flag ? sources.flags[setting.name] : undefined;
+  if (values === undefined || values.length === 0) return undefined;
+  if (!setting.repeatable && values.length > 1) {
+    throw new ConfigError(`--${setting.name} is given ${values.length} times; give it once`);
+  }
+  return { values, origin: `flag --${setting.name}` };
+}
+
+function fromEnvironment(setting: Setting, sources: ConfigSources): GivenValue | undefined {
+  const text = sources.environment[setting.environment];
+  if (text === undefined || text === '') return undefined;
+  const values = setting.repeatable ? text.split(',').map((part) => part.trim()) : [text];
+  return { values, origin: `environment ${setting.environment}` };
+}
+
+function configFileOf(sources: ConfigSources): string | undefined {
+  const flags = sources.flags.config ?? [];
+  if (flags.length > 1) throw new ConfigError('--config is given more than once; give one file');
+  const name = flags[0] ?? sources.environment.BLOBSEER_S3_CONFIG;
+  return name === undefined || name === ''
+    ? undefined
+    : path.resolve(sources.workingDirectory, name);
+}
+
+/** YAML 1.2, and so JSON too: a mapping of the settings' names. */
+function readConfigFile(file: string): Map<SettingName, GivenValue> {
+  let document: unknown;
+  try {
+    document = parseYaml(readFileSync(file, 'utf8'));
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`the configuration file ${file} cannot be read: ${reason}`);
+  }
+  if (document === null) return new Map();
+  if (typeof document !== 'object' || Array.isArray(document)) {
+    throw new ConfigError(`${file}: expected "key: value" lines`);
+  }
+  const found = new Map<SettingName, GivenValue>();
+  for (const [name, value] of Object.entries(document)) {
+    const setting = settings.find((candidate) => candidate.name === name);
+    if (setting === undefined) {
+      const names = settings.map((candidate) => candidate.name);
+      throw new ConfigError(
+        `${file}: unknown key "${name}"${suggestion(name, names)}; keys are ${names.join(', ')}`,
+      );
+    }
+    found.set(setting.name, { values: fileValues(setting, value, file), origin: file });
+  }
+  return found;
+}
+
+function fileValues(setting: Setting, value: unknown, file: string): string[] {
+  const items: unknown[] = Array.isArray(value) ? value : [value];
+  if (Array.isArray(value) && !setting.repeatable) {
+    throw new ConfigError(`${file}: ${setting.name} takes one value, not a list`);
+  }
+  return items.map((item) => {
+    if (typeof item === 'string') return item;
+    // A number that YAML would print differently (0123, 1e3) must be quoted; secrets are text.
+    if (typeof item === 'number' && setting.name === 'workers') return String(item);
+    throw new ConfigError(
+      `${file}: ${setting.name} must be ${setting.allowed} (put text that looks like a number in quotes)`,
+    );
   });
 }

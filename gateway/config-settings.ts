@@ -1,0 +1,224 @@
+/** The settings by name, and the reading of each one's text. What is allowed is said in one place. */
+import type { ListenAddress, RootCredentials, TlsPair } from './config.ts';
+
+export class ConfigError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'ConfigError';
+  }
+}
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+const maxWorkers = 256;
+
+export interface Setting {
+  readonly name: SettingName;
+  readonly environment: string;
+  /** False for secrets: every user of the machine can read a process's arguments. */
+  readonly flag: boolean;
+  readonly repeatable: boolean;
+  readonly secret: boolean;
+  readonly defaults: readonly string[] | undefined;
+  /** Metavariable for help texts. */
+  readonly value: string;
+  readonly help: string;
+  readonly allowed: string;
+}
+
+export type SettingName =
+  | 'data'
+  | 'listen'
+  | 'workers'
+  | 'domain'
+  | 'region'
+  | 'tls-cert'
+  | 'tls-key'
+  | 'log-level'
+  | 'access-key'
+  | 'secret-key';
+
+export const settings: readonly Setting[] = [
+  setting('data', {
+    value: 'DIR',
+    defaults: ['./data'],
+    help: 'where everything is kept; made at first start, mode 0700',
+    allowed: 'the path of a directory',
+  }),
+  setting('listen', {
+    value: '[SCHEME://]HOST:PORT',
+    defaults: ['127.0.0.1:9000'],
+    repeatable: true,
+    help: 'address to serve; https where a certificate is given, unless http:// says otherwise',
+    allowed: 'HOST:PORT, [IPV6]:PORT, http://HOST:PORT or https://HOST:PORT, port 0 to 65535',
+  }),
+  setting('workers', {
+    value: 'N',
+    defaults: ['1'],
+    help: 'processes that serve requests',
+    allowed: `a whole number from 1 to ${maxWorkers}`,
+  }),
+  setting('domain', {
+    value: 'DOMAIN',
+    repeatable: true,
+    help: 'serve BUCKET.DOMAIN as the bucket (virtual-host style) too',
+    allowed: 'a domain name such as s3.example.net, without scheme and port',
+  }),
+  setting('region', {
+    value: 'REGION',
+    help: 'accept signatures for this region alone; any by default',
+    allowed: 'a region name of letters, digits and dashes, such as us-east-1',
+  }),
+  setting('tls-cert', {
+    value: 'FILE',
+    repeatable: true,
+    help: 'certificate chain in PEM; the n-th goes with the n-th key, chosen by server name',
+    allowed: 'the path of a PEM file',
+  }),
+  setting('tls-key', {
+    value: 'FILE',
+    repeatable: true,
+    help: 'private key in PEM',
+    allowed: 'the path of a PEM file',
+  }),
+  setting('log-level', {
+    value: 'LEVEL',
+    defaults: ['info'],
+    help: 'how much is logged (JSON lines on stderr)',
+    allowed: logLevels.join(', '),
+  }),
+  setting('access-key', {
+    value: 'KEY',
+    flag: false,
+    help: "the root user's access key; generated at first start where absent",
+    allowed: 'text of 3 to 128 letters, digits and _ - . +',
+  }),
+  setting('secret-key', {
+    value: 'SECRET',
+    flag: false,
+    secret: true,
+    help: "the root user's secret key",
+    allowed: 'text of 8 to 256 printable ASCII characters without spaces',
+  }),
+];
+
+function setting(
+  name: SettingName,
+  rest: Pick<Setting, 'value' | 'help' | 'allowed'> & Partial<Setting>,
+): Setting {
+  return {
+    name,
+    environment: `BLOBSEER_S3_${name.toUpperCase().replaceAll('-', '_')}`,
+    flag: true,
+    repeatable: false,
+    secret: false,
+    defaults: undefined,
+    ...rest,
+  };
+}
+
+function refuse(name: SettingName, text: string, origin: string): never {
+  const { allowed, secret } = settings.find((candidate) => candidate.name === name)!;
+  const shown = secret ? 'the value' : JSON.stringify(text);
+  throw new ConfigError(`${name} (${origin}): ${shown} is not allowed; give ${allowed}`);
+}
+
+export function parseListen(text: string, origin: string, hasTls: boolean): ListenAddress {
+  const match = /^(?:(https?):\/\/)?(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]*):([0-9]{1,5})\/?$/.exec(
+    text,
+  );
+  if (match === null) refuse('listen', text, origin);
+  const [, scheme, host = '', portText = ''] = match;
+  const port = Number(portText);
+  if (port > 65535) refuse('listen', text, origin);
+  const secure = scheme === undefined ? hasTls : scheme === 'https';
+  if (secure && !hasTls) {
+    throw new ConfigError(`listen (${origin}): "${text}" needs tls-cert and tls-key`);
+  }
+  // No host, as in ":9000", is every address of the machine: the habit of other servers.
+  return { host: host === '' ? '::' : host.replace(/^\[|\]$/g, ''), port, secure };
+}
+
+export function parseWorkers(text: string, origin: string): number {
+  if (!/^[0-9]{1,4}$/.test(text)) refuse('workers', text, origin);
+  const count = Number(text);
+  if (count < 1 || count > maxWorkers) refuse('workers', text, origin);
+  return count;
+}
+
+export function parseDomain(text: string, origin: string): string {
+  const domain = text.toLowerCase();
+  const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
+  if (domain.length > 253 || !new RegExp(`^${label}(\\.${label})*$`).test(domain)) {
+    refuse('domain', text, origin);
+  }
+  return domain;
+}
+
+export function parseRegion(given: readonly [string, string] | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  if (!/^[A-Za-z0-9-]{1,64}$/.test(given[0])) refuse('region', ...given);
+  return given[0];
+}
+
+export function parseLogLevel(text: string, origin: string): LogLevel {
+  return logLevels.find((level) => level === text) ?? refuse('log-level', text, origin);
+}
+
+export function parseTlsPairs(
+  certs: readonly (readonly [string, string])[],
+  keys: readonly (readonly [string, string])[],
+): TlsPair[] {
+  if (certs.length !== keys.length) {
+    throw new ConfigError(
+      `tls-cert is given ${certs.length} times and tls-key ${keys.length} times; give a key for each certificate`,
+    );
+  }
+  return certs.map(([certFile], index) => ({ certFile, keyFile: keys[index]?.[0] ?? '' }));
+}
+
+export function parseRootCredentials(
+  accessKey: readonly [string, string] | undefined,
+  secretKey: readonly [string, string] | undefined,
+): RootCredentials | undefined {
+  if (accessKey === undefined && secretKey === undefined) return undefined;
+  if (accessKey === undefined || secretKey === undefined) {
+    throw new ConfigError('access-key and secret-key: give both, or neither');
+  }
+  if (!isAccessKey(accessKey[0])) refuse('access-key', ...accessKey);
+  if (!isSecretKey(secretKey[0])) refuse('secret-key', ...secretKey);
+  return { accessKey: accessKey[0], secretKey: secretKey[0] };
+}
+
+/** No slash: the credential scope of a signature is split at slashes. */
+export function isAccessKey(text: string): boolean {
+  return /^[A-Za-z0-9_.+-]{3,128}$/.test(text);
+}
+
+export function isSecretKey(text: string): boolean {
+  return /^[\x21-\x7e]{8,256}$/.test(text);
+}
+
+/** ', did you mean "x"?' for the nearest of the names, or '' when none is near. */
+export function suggestion(word: string, names: readonly string[]): string {
+  const near = names
+    .map((name) => ({ name, distance: editDistance(word.toLowerCase(), name) }))
+    .sort((a, b) => a.distance - b.distance)[0];
+  const tolerance = Math.max(2, Math.floor(word.length / 3));
+  return near === undefined || near.distance > tolerance ? '' : `, did you mean "${near.name}"?`;
+}
+
+/** Levenshtein's distance, one row at a time. */
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
+  for (let i = 1; i <= a.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j += 1) {
+      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
