@@ -1,0 +1,155 @@
+/**
+ * The digests of S3: MD5 for ETag and Content-MD5, and the five checksum algorithms, behind one
+ * interface; several of them over the same bytes in one pass; and the checksums of multipart objects.
+ * Source: Amazon S3 User Guide, "Checking object integrity in Amazon S3".
+ */
+import { createHash } from 'node:crypto';
+import { crc32, crc32c } from '@node-rs/crc32';
+import { type CrcAlgorithm, type CrcPart, combineCrcs } from './crc-combine.ts';
+import { Crc64Nvme } from './crc64nvme.ts';
+
+export const checksumAlgorithms = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const;
+export type ChecksumAlgorithm = (typeof checksumAlgorithms)[number];
+export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE';
+export type DigestName = ChecksumAlgorithm | 'MD5';
+
+export const digestBytes: Readonly<Record<DigestName, number>> = {
+  CRC32: 4,
+  CRC32C: 4,
+  CRC64NVME: 8,
+  MD5: 16,
+  SHA1: 20,
+  SHA256: 32,
+};
+
+/** A running digest. `digest` ends it and is called once. */
+export interface Digest {
+  update(bytes: Uint8Array): void;
+  digest(): Buffer;
+}
+
+export function createDigest(name: DigestName): Digest {
+  switch (name) {
+    case 'CRC32':
+      return new Crc32(crc32);
+    case 'CRC32C':
+      return new Crc32(crc32c);
+    case 'CRC64NVME':
+      return new Crc64Nvme();
+    default:
+      return createHash(name.toLowerCase());
+  }
+}
+
+class Crc32 implements Digest {
+  private readonly step: (bytes: Uint8Array, before: number) => number;
+  private value = 0;
+
+  constructor(step: (bytes: Uint8Array, before: number) => number) {
+    this.step = step;
+  }
+
+  update(bytes: Uint8Array): void {
+    this.value = this.step(bytes, this.value);
+  }
+
+  digest(): Buffer {
+    const digest = Buffer.allocUnsafe(4);
+    digest.writeUInt32BE(this.value >>> 0);
+    return digest;
+  }
+}
+
+/** Several digests over the same bytes in one pass, while they are in the processor's cache. */
+export class DigestSet {
+  private readonly running: ReadonlyMap<DigestName, Digest>;
+  private readonly finished = new Map<DigestName, Buffer>();
+  /** Bytes so far. */
+  length = 0;
+
+  constructor(names: Iterable<DigestName>) {
+    this.running = new Map([...new Set(names)].map((name) => [name, createDigest(name)]));
+  }
+
+  update(bytes: Uint8Array): void {
+    this.length += bytes.length;
+    // A large buffer goes through all digests slice by slice, or each would fetch it from memory.
+    for (let at = 0; at < bytes.length; at += sliceBytes) {
+      const slice = bytes.length <= sliceBytes ? bytes : bytes.subarray(at, at + sliceBytes);
+      for (const digest of this.running.values()) digest.update(slice);
+    }
+  }
+
+  /** Ends that digest; may be asked again. Undefined where it is not in the set. */
+  digest(name: DigestName): Buffer | undefined {
+    const known = this.finished.get(name);
+    if (known !== undefined) return known;
+    const result = this.running.get(name)?.digest();
+    if (result !== undefined) this.finished.set(name, result);
+    return result;
+  }
+}
+
+const sliceBytes = 256 * 1024;
+
+/** The header that carries it: x-amz-checksum-crc32. */
+export function checksumHeader(algorithm: ChecksumAlgorithm): string {
+  return `x-amz-checksum-${algorithm.toLowerCase()}`;
+}
+
+/** The XML element that carries it: ChecksumCRC32. */
+export function checksumElement(algorithm: ChecksumAlgorithm): string {
+  return `Checksum${algorithm}`;
+}
+
+/** By its name in any case; undefined for one that S3 does not know. */
+export function checksumAlgorithm(name: string): ChecksumAlgorithm | undefined {
+  const upper = name.toUpperCase();
+  return checksumAlgorithms.find((algorithm) => algorithm === upper);
+}
+
+/** The bytes of a base64 digest; undefined where it is not base64 or not of that digest's length. */
+export function decodeDigest(name: DigestName, base64: string): Buffer | undefined {
+  const bytes = Buffer.from(base64, 'base64');
+  // Node skips what is not base64; only a value that comes back the same was well formed.
+  return bytes.length === digestBytes[name] && bytes.toString('base64') === base64
+    ? bytes
+    : undefined;
+}
+
+/** COMPOSITE: the digest of the parts' digests, and their number: `base64-N`. */
+export function compositeChecksum(
+  algorithm: ChecksumAlgorithm,
+  partDigests: readonly Buffer[],
+): string {
+  const digest = createDigest(algorithm);
+  for (const partDigest of partDigests) digest.update(partDigest);
+  return `${digest.digest().toString('base64')}-${partDigests.length}`;
+}
+
+/** FULL_OBJECT: the digest of the whole object, in base64. Only CRCs can be put together like this. */
+export function fullObjectChecksum(algorithm: CrcAlgorithm, parts: Iterable<CrcPart>): string {
+  return combineCrcs(algorithm, parts).toString('base64');
+}
+
+/** The ETag of a multipart object: MD5 of the parts' MD5s (hexadecimal, without quotes), and their number. */
+export function multipartEtag(partEtags: readonly string[]): string {
+  const md5 = createHash('md5');
+  for (const etag of partEtags) md5.update(Buffer.from(etag, 'hex'));
+  return `${md5.digest('hex')}-${partEtags.length}`;
+}
+
+/** What an upload has where the client names an algorithm but no type. */
+export function defaultChecksumType(algorithm: ChecksumAlgorithm): ChecksumType {
+  return algorithm === 'CRC64NVME' ? 'FULL_OBJECT' : 'COMPOSITE';
+}
+
+/** SHA digests cannot be put together, and S3 has no composite CRC-64. */
+export function allowsChecksumType(algorithm: ChecksumAlgorithm, type: ChecksumType): boolean {
+  if (algorithm === 'CRC64NVME') return type === 'FULL_OBJECT';
+  return type === 'COMPOSITE' || isCrc(algorithm);
+}
+
+export function isCrc(algorithm: ChecksumAlgorithm): algorithm is CrcAlgorithm {
+  return algorithm.startsWith('CRC');
+}
