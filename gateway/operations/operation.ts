@@ -18,7 +18,10 @@ export interface Query {
   readonly entries: readonly (readonly [string, string])[];
 }
 
-/** Request headers by lower-case name. */
+/**
+ * Request headers by lower-case name. Values are as sent, one character per byte (latin1): text beyond
+ * ASCII has to be decoded by who reads it. Repeats are joined with a comma.
+ */
 export interface Headers {
   get(name: string): string | undefined;
   /** All headers whose name starts with the prefix, in order, names in lower case. */
@@ -92,6 +95,10 @@ export interface Operation {
   readonly body: BodyKind;
   /** Body kind 'xml' only. */
   readonly maxDocumentBytes?: number;
+  /** Its bucket need not exist yet: the pipeline does not load it. */
+  readonly createsBucket?: boolean;
+  /** Body kind 'xml' only: x-amz-checksum-* headers speak of the object, not of the document. */
+  readonly checksumsOfObject?: boolean;
   /** Absent: recognised, answered NotImplemented by name (after authentication). */
   readonly handler?: (request: S3Request, services: Services) => Promise<S3Response> | S3Response;
 }
