@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import http from 'node:http';
 import https from 'node:https';
 import net from 'node:net';
+import { Readable } from 'node:stream';
 import aws4 from 'aws4';
 import type { Credentials } from './gateway.ts';
 import { textOf } from './xml.ts';
@@ -23,6 +24,8 @@ export interface RawRequest {
   readonly path: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Buffer | string;
+  /** Instead of `body`: sent as it comes. Give Content-Length and `contentSha256` yourself. */
+  readonly stream?: AsyncIterable<Buffer>;
   /** Default: signed by header. */
   readonly anonymous?: boolean;
   /** Default: the SHA-256 of the body. */
@@ -103,6 +106,19 @@ export function presignedPath(
   return signed.path ?? '';
 }
 
+/** The path of an object: the key's UTF-8 percent-encoded, slashes kept, and a query behind it. */
+export function objectPath(bucket: string, key: string, query = ''): string {
+  const encoded = key.split('/').map(encodeRfc3986).join('/');
+  return `/${bucket}/${encoded}${query === '' ? '' : `?${query}`}`;
+}
+
+export function encodeRfc3986(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
 /** 20261122T173000Z */
 export function amzDate(ms: number): string {
   return new Date(ms).toISOString().replace(/[:-]|\.\d{3}/g, '');
@@ -175,6 +191,7 @@ function exchange(
       });
     });
     if (request.waitForContinue === true) outgoing.flushHeaders();
+    else if (request.stream !== undefined) Readable.from(request.stream).pipe(outgoing);
     else outgoing.end(body);
   });
 }

@@ -7,7 +7,7 @@ import { after } from 'node:test';
 import { CreateBucketCommand, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { emptyBucket } from './buckets.ts';
 import { type Credentials, Gateway, type GatewayOptions } from './gateway.ts';
-import { type Endpoint, type RawRequest, type RawResponse, send } from './http.ts';
+import { type Endpoint, objectPath, type RawRequest, type RawResponse, send } from './http.ts';
 
 export interface Target extends Endpoint {
   /** Undefined for a server that is not ours. */
@@ -16,11 +16,23 @@ export interface Target extends Endpoint {
   readonly client: S3Client;
   clientWith(changes: S3ClientConfig): S3Client;
   send(request: RawRequest): Promise<RawResponse>;
+  /** The raw calls that tests make all the time. A key is given decoded, a query encoded. */
+  put(
+    bucket: string,
+    key: string,
+    body: Buffer | string,
+    headers?: HeaderMap,
+  ): Promise<RawResponse>;
+  get(bucket: string, key: string, query?: string, headers?: HeaderMap): Promise<RawResponse>;
+  head(bucket: string, key: string, query?: string, headers?: HeaderMap): Promise<RawResponse>;
+  delete(bucket: string, key: string, query?: string, headers?: HeaderMap): Promise<RawResponse>;
   /** A new empty bucket; it goes with the target. */
   makeBucket(): Promise<string>;
   /** A bucket name that is not taken; cleaned up if the test makes it. */
   newBucketName(): string;
 }
+
+export type HeaderMap = Readonly<Record<string, string>>;
 
 const region = process.env.S3_REGION ?? 'us-east-1';
 
@@ -64,6 +76,14 @@ export async function openTarget(options: GatewayOptions = {}): Promise<Target> 
     client,
     clientWith,
     send: (request) => send(target, request),
+    put: (bucket, key, body, headers = {}) =>
+      send(target, { method: 'PUT', path: objectPath(bucket, key), body, headers }),
+    get: (bucket, key, query, headers = {}) =>
+      send(target, { path: objectPath(bucket, key, query), headers }),
+    head: (bucket, key, query, headers = {}) =>
+      send(target, { method: 'HEAD', path: objectPath(bucket, key, query), headers }),
+    delete: (bucket, key, query, headers = {}) =>
+      send(target, { method: 'DELETE', path: objectPath(bucket, key, query), headers }),
     newBucketName: () => {
       const name = `conformance-${randomBytes(8).toString('hex')}`;
       buckets.push(name);
