@@ -78,6 +78,9 @@ for (const vector of [chunkedVector, chunkedTrailerVector]) {
 
     const changed = signerOf();
     assert.equal(changed.verifyChunk(chunkSha256s[1], first), false);
+    const lied = signerOf();
+    assert.equal(lied.verifyChunk(chunkSha256s[0], second), false);
+    assert.equal(lied.verifyChunk(chunkSha256s[1], second), false);
     const cut = signerOf();
     assert.equal(cut.verifyChunk(chunkSha256s[0], first.slice(1)), false);
     // A trailer's signature is not a chunk's, even over the same bytes.

@@ -161,7 +161,7 @@ test('SDK: metadata and signed ordinary headers', async () => {
       const put = new PutObjectCommand({
         Bucket: 'bucket',
         Key: 'key',
-        Body: first,
+        Body: `body ${first}`,
         Metadata: { first, second: `x${second}` },
       });
       await assertSentSigned(() => client.send(put));
