@@ -2,154 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { levelCounts } from './geometry.ts';
-import { type Dissolution, dissolve, type Forest, type Node, type Run } from './liveness.ts';
+import { dissolve, type Forest, type Node, type Run } from './liveness.ts';
+import { Bench, type Id } from './liveness-bench.ts';
 import { type Block, buildTree, runSync, type Tree } from './segment-tree.ts';
-
-type Id = number;
-
-/** What a snapshot was when it was made: never contracted, never forgotten. */
-interface Snapshot {
-  readonly id: Id;
-  readonly parent: Id | undefined;
-  readonly slots: readonly number[];
-  /** Slot ("level:index") -> the unit it wrote there ("writeId/unit/inFile"). */
-  readonly wrote: ReadonlyMap<string, string>;
-  live: boolean;
-}
-
-function unitsOf(runs: readonly Run[]): string[] {
-  return runs.flatMap(({ count, writeId, firstIndex, inFile }) =>
-    Array.from({ length: count }, (_, at) => `${writeId}/${firstIndex + at}/${inFile}`),
-  );
-}
-
-/** The contracted forest as an engine keeps it, changed only by what `dissolve` says. */
-class StoredForest implements Forest<Id> {
-  readonly nodes = new Map<Id, Node<Id>>();
-
-  node(id: Id): Node<Id> | undefined {
-    return this.nodes.get(id);
-  }
-
-  children(id: Id): Id[] {
-    return [...this.nodes].filter(([, { parent }]) => parent === id).map(([child]) => child);
-  }
-
-  release(id: Id): Dissolution<Id> {
-    this.nodes.set(id, { ...this.nodes.get(id)!, live: false });
-    const dissolution = dissolve(this, id);
-    for (const gone of dissolution.removed) assert.ok(this.nodes.delete(gone), 'removed twice');
-    for (const [changed, node] of dissolution.updated) {
-      assert.ok(this.nodes.has(changed), 'an unknown or removed node is updated');
-      this.nodes.set(changed, node);
-    }
-    return dissolution;
-  }
-
-  /** The units it keeps; checks that it is contracted and in order. */
-  check(): string[] {
-    const childCounts = new Map<Id, number>();
-    for (const { parent } of this.nodes.values()) {
-      if (parent === undefined) continue;
-      assert.ok(this.nodes.has(parent), 'a parent is gone');
-      childCounts.set(parent, (childCounts.get(parent) ?? 0) + 1);
-    }
-    const units: string[] = [];
-    for (const [id, { live, runs }] of this.nodes) {
-      assert.ok(live || (childCounts.get(id) ?? 0) > 1, 'a dead node without two children stays');
-      for (const [position, run] of runs.entries()) {
-        assert.ok(run.count > 0);
-        const next = runs[position + 1];
-        if (next === undefined) continue;
-        const inOrder =
-          run.level < next.level ||
-          (run.level === next.level && run.start + run.count <= next.start);
-        assert.ok(inOrder, 'runs overlap or are unsorted');
-      }
-      units.push(...unitsOf(runs));
-    }
-    return units.sort();
-  }
-}
-
-/** Snapshots as they were made, with the rule applied literally. */
-class History {
-  readonly snapshots = new Map<Id, Snapshot>();
-
-  live(): Snapshot[] {
-    return [...this.snapshots.values()].filter(({ live }) => live);
-  }
-
-  /** From every live snapshot upwards: the first unit at each slot, unless cut off on the way. */
-  liveUnits(): string[] {
-    const units = new Set<string>();
-    for (const reader of this.live()) {
-      const seen = new Set<string>();
-      const limits = new Array<number>(levelLimit).fill(Number.POSITIVE_INFINITY);
-      for (let at: Snapshot | undefined = reader; at !== undefined; at = this.parentOf(at)) {
-        for (const [slot, unit] of at.wrote) {
-          const [level, index] = slot.split(':').map(Number) as [number, number];
-          if (seen.has(slot) || index >= limits[level]!) continue;
-          seen.add(slot);
-          units.add(unit);
-        }
-        for (let level = 0; level < levelLimit; level++) {
-          limits[level] = Math.min(limits[level]!, at.slots[level] ?? 0);
-        }
-      }
-    }
-    return [...units].sort();
-  }
-
-  parentOf({ parent }: Snapshot): Snapshot | undefined {
-    return parent === undefined ? undefined : this.snapshots.get(parent);
-  }
-}
-const levelLimit = 12;
-
-/** Both forests side by side; every release is checked unit for unit. */
-class Bench {
-  readonly stored = new StoredForest();
-  readonly history = new History();
-  #written = 0;
-  #freed = 0;
-  #kept: string[] = [];
-
-  add(parent: Id | undefined, slots: readonly number[], runs: readonly Run[]): Id {
-    const id = this.history.snapshots.size + 1;
-    const wrote = new Map<string, string>();
-    for (const run of runs) {
-      for (const [at, unit] of unitsOf([run]).entries()) {
-        wrote.set(`${run.level}:${run.start + at}`, unit);
-      }
-    }
-    this.history.snapshots.set(id, { id, parent, slots, wrote, live: true });
-    this.stored.nodes.set(id, { parent, live: true, runs, slots });
-    this.#written += wrote.size;
-    this.#kept = this.stored.check();
-    return id;
-  }
-
-  release(id: Id): void {
-    this.history.snapshots.get(id)!.live = false;
-    const { freed } = this.stored.release(id);
-    const freedUnits = unitsOf(freed);
-    this.#freed += freedUnits.length;
-    const kept = this.stored.check();
-    assert.deepEqual([...kept, ...freedUnits].sort(), this.#kept, 'freed or kept by mistake');
-    assert.deepEqual(kept, this.history.liveUnits(), 'what is kept is not what is live');
-    this.#kept = kept;
-  }
-
-  get kept(): readonly string[] {
-    return this.#kept;
-  }
-
-  assertAllFreed(): void {
-    assert.equal(this.stored.nodes.size, 0);
-    assert.equal(this.#freed, this.#written);
-  }
-}
 
 const share = fc.integer({ min: 0, max: 999 }).map((thousandth) => thousandth / 1000);
 const pick = <Item>(items: readonly Item[], at: number): Item => {
@@ -334,4 +189,127 @@ test('real trees: what a live snapshot reaches is never freed, all else is', () 
     ),
     { numRuns: 200 },
   );
+});
+
+const page = (start: number, count: number, writeId: number, firstIndex = 0): Run => ({
+  level: 0,
+  start,
+  count,
+  writeId,
+  firstIndex,
+  inFile: false,
+});
+
+test('an overwritten version leaves what its successor shares, joined to what that wrote', () => {
+  const nodes = new Map<string, Node<string>>([
+    ['v1', { parent: undefined, live: false, runs: [page(0, 8, 1)], slots: [8] }],
+    ['v2', { parent: 'v1', live: true, runs: [page(2, 2, 1, 20), page(5, 1, 2)], slots: [7] }],
+  ]);
+  const forest: Forest<string> = {
+    node: (id) => nodes.get(id),
+    children: (id) => (id === 'v1' ? ['v2'] : []),
+  };
+  const runs = [
+    page(0, 2, 1),
+    page(2, 2, 1, 20),
+    page(4, 1, 1, 4),
+    page(5, 1, 2),
+    page(6, 1, 1, 6),
+  ];
+  assert.deepEqual(dissolve(forest, 'v1'), {
+    freed: [page(2, 2, 1, 2), page(5, 1, 1, 5), page(7, 1, 1, 7)],
+    removed: ['v1'],
+    updated: [['v2', { parent: undefined, live: true, runs, slots: [7] }]],
+  });
+});
+
+test('a cut outlives the snapshot that made it', () => {
+  const bench = new Bench();
+  const long = bench.add(undefined, [9, 3, 1], [page(0, 9, 1)]);
+  const short = bench.add(long, [4, 2, 1], []);
+  const longAgain = bench.add(short, [9, 3, 1], []);
+  bench.release(short);
+  assert.deepEqual(bench.stored.node(longAgain)?.slots, [4, 2, 1]);
+  assert.equal(bench.kept.length, 9);
+  bench.release(long);
+  assert.equal(bench.kept.length, 4);
+  bench.release(longAgain);
+  bench.assertAllFreed();
+});
+
+/** Dead versions 0, 2, 4, ... in one line, each with a live clone (odd) beside its successor. */
+function deadLine(length: number): { forest: Forest<Id>; looked: Set<Id>; last: Id } {
+  const looked = new Set<Id>();
+  const last = 2 * length;
+  const forest: Forest<Id> = {
+    node: (id) => {
+      looked.add(id);
+      const parent = id === 0 ? undefined : id - (id % 2 === 0 ? 2 : 1);
+      return { parent, live: id % 2 === 1, runs: [page(id, 1, id)], slots: [last + 1] };
+    },
+    children: (id) => (id % 2 === 0 && id < last ? [id + 1, id + 2] : []),
+  };
+  return { forest, looked, last };
+}
+
+test('a release looks at the near only, however long the history', () => {
+  const { forest, looked, last } = deadLine(20_000);
+  const { freed, removed, updated } = dissolve(forest, last);
+  assert.deepEqual(freed, [page(last, 1, last)]);
+  assert.deepEqual(removed, [last, last - 2]);
+  assert.deepEqual(updated, [
+    [
+      last - 1,
+      {
+        parent: last - 4,
+        live: true,
+        runs: [page(last - 2, 1, last - 2), page(last - 1, 1, last - 1)],
+        slots: [last + 1],
+      },
+    ],
+  ]);
+  assert.ok(looked.size < 10, `${looked.size} nodes were looked at`);
+});
+
+test('clones beside the released one are not looked at when nothing is left to free', () => {
+  const looked = new Set<Id>();
+  const forest: Forest<Id> = {
+    node: (id) => {
+      looked.add(id);
+      return id === 0
+        ? { parent: undefined, live: false, runs: [], slots: [9] }
+        : { parent: 0, live: id !== 500, runs: [page(0, 9, id)], slots: [9] };
+    },
+    children: (id) => (id === 0 ? Array.from({ length: 1000 }, (_, child) => child + 1) : []),
+  };
+  assert.deepEqual(dissolve(forest, 500), {
+    freed: [page(0, 9, 500)],
+    removed: [500],
+    updated: [],
+  });
+  assert.deepEqual([...looked].sort(), [0, 500]);
+});
+
+test('a long line of dead versions does not exhaust the stack', () => {
+  const { forest } = deadLine(20_000);
+  const blind: Forest<Id> = {
+    ...forest,
+    // The clones and the last version replaced page 0, so the search for a reader goes all the way.
+    node: (id) => {
+      const node = forest.node(id)!;
+      return node.live ? { ...node, runs: [page(0, 1, id), ...node.runs] } : node;
+    },
+  };
+  const { updated } = dissolve(blind, 0);
+  assert.deepEqual(
+    updated.map(([id, { runs }]) => [id, runs]),
+    [[0, []]],
+  );
+});
+
+test('only a dead snapshot can be dissolved', () => {
+  const { forest } = deadLine(1);
+  assert.throws(() => dissolve(forest, 1), RangeError);
+  const none: Forest<Id> = { node: () => undefined, children: () => [] };
+  assert.throws(() => dissolve(none, 5), RangeError);
 });

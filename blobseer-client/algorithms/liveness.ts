@@ -64,7 +64,7 @@ export function dissolve<Id extends string | number>(forest: Forest<Id>, id: Id)
 
   const freed: Run[] = [];
   // Slots that the dead ones looked at so far no longer see of the ancestors above them.
-  let given: SlotSet = combineSlots(slotsOfRuns(start.runs), slotsBelow(start.slots), union);
+  let given = combineSlots(slotsOfRuns(start.runs), slotsBelow(start.slots), union);
   let from: Id | undefined;
   let current: Id | undefined = id;
   while (current !== undefined) {
@@ -73,18 +73,16 @@ export function dissolve<Id extends string | number>(forest: Forest<Id>, id: Id)
     const own = slotsOfRuns(node.runs);
     const children = changes.children(current);
     const [onlyChild] = children;
-    const stays = children.length > 1;
     // What `from` still sees is no longer in `given`, so it needs no second look.
-    const unseen: SlotSet = stays
-      ? unseenBelow(
-          changes,
-          children.filter((child) => child !== from),
-          given,
-        )
-      : unseenBelow(changes, children, combineSlots(given, own, union));
+    const others = children.filter((child) => child !== from);
+    // Below a live parent (or none) only what is stored here is of interest.
+    const parent = node.parent === undefined ? undefined : changes.node(node.parent);
+    const parentIsDead = parent !== undefined && !parent.live;
+    const asked = parentIsDead ? given : combineSlots(given, own, intersect);
+    const unseen = unseenBelow(changes, others, asked);
     const { inside, outside } = splitRuns(node.runs, unseen);
     freed.push(...inside);
-    if (stays) {
+    if (children.length > 1) {
       if (inside.length > 0) changes.update(current, { ...node, runs: outside });
       from = current;
     } else if (onlyChild !== undefined) {
@@ -109,28 +107,32 @@ function unseenBelow<Id extends string | number>(
   slots: SlotSet,
 ): SlotSet {
   let unseen = slots;
-  const open = children.map((id) => ({ id, slots }));
-  for (;;) {
-    const next = open.pop();
-    if (next === undefined || isEmpty(unseen)) return unseen;
-    const node = changes.node(next.id);
-    if (node === undefined) continue;
-    const asked = combineSlots(
-      combineSlots(next.slots, unseen, intersect),
-      slotsBelow(node.slots),
-      intersect,
-    );
-    const seen = combineSlots(asked, slotsOfRuns(node.runs), subtract);
-    if (isEmpty(seen)) continue;
-    if (node.live) unseen = combineSlots(unseen, seen, subtract);
-    else for (const id of changes.children(next.id)) open.push({ id, slots: seen });
+  const open = [{ children, slots }];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    // Live ones are asked before any dead one is entered: mostly they see all, and that is the end.
+    const dead: { id: Id; slots: SlotSet }[] = [];
+    for (const id of next.children) {
+      if (isEmpty(unseen)) return unseen;
+      const node = changes.node(id);
+      if (node === undefined) continue;
+      const asked = combineSlots(next.slots, unseen, intersect);
+      const uncut = combineSlots(asked, slotsBelow(node.slots), intersect);
+      const seen = combineSlots(uncut, slotsOfRuns(node.runs), subtract);
+      if (node.live) unseen = combineSlots(unseen, seen, subtract);
+      else if (!isEmpty(seen)) dead.push({ id, slots: seen });
+    }
+    for (const { id, slots: seen } of dead) {
+      open.push({ children: changes.children(id), slots: seen });
+    }
   }
+  return unseen;
 }
 
 /** The forest with the changes made so far. */
 class Changes<Id extends string | number> {
   readonly #forest: Forest<Id>;
   readonly #updated = new Map<Id, Node<Id>>();
+  readonly #read = new Map<Id, Node<Id> | undefined>();
   /** Removed nodes, and the child that took a node's place. */
   readonly #removed = new Map<Id, Id | undefined>();
 
@@ -140,7 +142,10 @@ class Changes<Id extends string | number> {
 
   node(id: Id): Node<Id> | undefined {
     if (this.#removed.has(id)) return undefined;
-    return this.#updated.get(id) ?? this.#forest.node(id);
+    const updated = this.#updated.get(id);
+    if (updated !== undefined) return updated;
+    if (!this.#read.has(id)) this.#read.set(id, this.#forest.node(id));
+    return this.#read.get(id);
   }
 
   children(id: Id): Id[] {
