@@ -1,0 +1,133 @@
+/** Buckets: by name, by id, and by owner. */
+import type { Transaction } from '../../blobseer-client/index.ts';
+import { type Context, invalidArgument, nextNumber } from './context.ts';
+import { NamespaceError } from './errors.ts';
+import { bucketEnd, bucketKey, escapeKey, justAfter, successor } from './keys.ts';
+import type { Bucket, ListPage, VersioningState } from './namespace.ts';
+import { decodeBucket, encodeBucket } from './records.ts';
+
+const maxNameBytes = 255;
+/** As long as an S3 key's owner can sensibly be; keeps every row key within the table's limit. */
+export const maxUserIdBytes = 256;
+const maxBatchRows = 1000;
+const nothing = Buffer.alloc(0);
+
+export interface BucketQuery {
+  readonly ownerId: string;
+  readonly prefix: string;
+  readonly after: string;
+  readonly limit: number;
+}
+
+export class Buckets {
+  private readonly context: Context;
+
+  constructor(context: Context) {
+    this.context = context;
+  }
+
+  byName(name: string): Bucket | undefined {
+    const row = Buffer.from(name);
+    if (row.length === 0 || row.length > maxNameBytes) return undefined;
+    const value = this.context.tables.buckets.get(row);
+    return value && decodeBucket(value, name);
+  }
+
+  byId(id: number): Bucket | undefined {
+    const name = this.context.tables.bucketsById.get(bucketKey(id));
+    return name && this.byName(name.toString('utf8'));
+  }
+
+  exists(id: number): boolean {
+    return this.context.tables.bucketsById.has(bucketKey(id));
+  }
+
+  /** Inside a commit: the bucket as it is now. Throws `no-such-bucket`. */
+  expect(id: number): Bucket {
+    const bucket = this.byId(id);
+    if (bucket === undefined) throw new NamespaceError('no-such-bucket', `bucket ${id} is gone`);
+    return bucket;
+  }
+
+  list(query: BucketQuery): ListPage<Bucket> {
+    const { tables } = this.context;
+    const owner = ownerPrefix(query.ownerId);
+    const first = Buffer.concat([owner, Buffer.from(query.prefix).subarray(0, maxNameBytes + 1)]);
+    const after = Buffer.from(query.after).subarray(0, maxNameBytes + 1);
+    const marked = query.after === '' ? first : justAfter(Buffer.concat([owner, after]));
+    const end = successor(first);
+    const items: Bucket[] = [];
+    let next = Buffer.compare(marked, first) > 0 ? marked : first;
+    for (;;) {
+      // A bucket more than is wanted tells whether the list is truncated.
+      const limit = Math.min(query.limit + 1 - items.length, maxBatchRows);
+      const rows =
+        query.limit > 0 && limit > 0 && end && Buffer.compare(next, end) < 0
+          ? tables.bucketsByOwner.keys({ start: next, end, limit })
+          : [];
+      for (const row of rows) {
+        if (items.length === query.limit) return bucketPage(items, true);
+        const name = row.subarray(owner.length).toString('utf8');
+        const bucket = this.byName(name);
+        if (bucket === undefined) throw new NamespaceError('corrupt', `no row of bucket ${name}`);
+        items.push(bucket);
+      }
+      const lastRow = rows.at(-1);
+      if (lastRow === undefined || rows.length < limit) return bucketPage(items, false);
+      next = justAfter(lastRow);
+    }
+  }
+
+  create(transaction: Transaction, draft: Omit<Bucket, 'id' | 'versioning'>): Bucket | undefined {
+    const { tables } = this.context;
+    const name = Buffer.from(draft.name);
+    if (name.length === 0 || name.length > maxNameBytes) throw invalidArgument('bad bucket name');
+    if (Buffer.byteLength(draft.ownerId) > maxUserIdBytes) throw invalidArgument('bad owner id');
+    if (tables.buckets.has(name)) return undefined;
+    const { ownerId, createdMs, location } = draft;
+    const id = nextNumber(this.context, transaction, 'buckets');
+    const bucket: Bucket = {
+      id,
+      name: draft.name,
+      ownerId,
+      createdMs,
+      location,
+      versioning: 'Unversioned',
+    };
+    transaction.put(tables.buckets, name, encodeBucket(bucket));
+    transaction.put(tables.bucketsById, bucketKey(id), name);
+    transaction.put(tables.bucketsByOwner, ownerRow(bucket), nothing);
+    return bucket;
+  }
+
+  setVersioning(transaction: Transaction, id: number, versioning: VersioningState): void {
+    const bucket = this.expect(id);
+    const { buckets } = this.context.tables;
+    transaction.put(buckets, Buffer.from(bucket.name), encodeBucket({ ...bucket, versioning }));
+  }
+
+  /** The caller sees to the uploads. */
+  remove(transaction: Transaction, id: number): boolean {
+    const { tables } = this.context;
+    const bucket = this.expect(id);
+    const range = { start: bucketKey(id), end: bucketEnd(id), limit: 1 };
+    if (tables.versions.keys(range).length > 0) return false;
+    transaction.remove(tables.buckets, Buffer.from(bucket.name));
+    transaction.remove(tables.bucketsById, bucketKey(id));
+    transaction.remove(tables.bucketsByOwner, ownerRow(bucket));
+    return true;
+  }
+}
+
+function bucketPage(items: Bucket[], isTruncated: boolean): ListPage<Bucket> {
+  return { items, commonPrefixes: [], isTruncated, last: items.at(-1)?.name ?? '' };
+}
+
+function ownerPrefix(ownerId: string): Buffer {
+  const id = Buffer.from(ownerId).subarray(0, maxUserIdBytes + 1);
+  return Buffer.concat([escapeKey(id), Buffer.alloc(2)]);
+}
+
+function ownerRow(bucket: Bucket): Buffer {
+  return Buffer.concat([ownerPrefix(bucket.ownerId), Buffer.from(bucket.name)]);
+}

@@ -1,0 +1,151 @@
+/**
+ * Reading and writing the bytes of a row: the primitives under the record codecs, nothing about what
+ * the fields mean. Integers are big-endian; a varint carries 7 bits a byte, lowest first, and goes up
+ * to 2^53 - 1; texts and byte strings carry their length in front as a varint.
+ *
+ * Written by hand rather than with a general format: an entry takes half the bytes of a MessagePack
+ * array and a listing decodes a thousand of them in well under a millisecond.
+ */
+
+const firstCapacityBytes = 256;
+
+export class ByteWriter {
+  private buffer: Buffer;
+  private length = 0;
+
+  constructor(capacityBytes = firstCapacityBytes) {
+    this.buffer = Buffer.allocUnsafe(capacityBytes);
+  }
+
+  u8(value: number): void {
+    this.reserve(1);
+    this.length = this.buffer.writeUInt8(value, this.length);
+  }
+
+  u16(value: number): void {
+    this.reserve(2);
+    this.length = this.buffer.writeUInt16BE(value, this.length);
+  }
+
+  u48(value: number): void {
+    this.reserve(6);
+    this.length = this.buffer.writeUIntBE(value, this.length, 6);
+  }
+
+  varint(value: number): void {
+    if (!Number.isSafeInteger(value) || value < 0) {
+      throw new RangeError(`not an unsigned integer: ${value}`);
+    }
+    this.reserve(8);
+    let rest = value;
+    while (rest >= 128) {
+      this.buffer[this.length++] = (rest % 128) | 128;
+      rest = Math.floor(rest / 128);
+    }
+    this.buffer[this.length++] = rest;
+  }
+
+  /** The bytes alone: the reader must know how many. */
+  raw(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.buffer.set(bytes, this.length);
+    this.length += bytes.length;
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.varint(bytes.length);
+    this.raw(bytes);
+  }
+
+  text(text: string): void {
+    const length = Buffer.byteLength(text);
+    this.varint(length);
+    this.reserve(length);
+    this.length += this.buffer.write(text, this.length, 'utf8');
+  }
+
+  /** The bytes written. The writer is done: they are its own buffer, not a copy. */
+  finish(): Buffer {
+    return this.buffer.subarray(0, this.length);
+  }
+
+  private reserve(count: number): void {
+    if (this.length + count <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(this.buffer.length * 2, this.length + count));
+    this.buffer.copy(larger, 0, 0, this.length);
+    this.buffer = larger;
+  }
+}
+
+/** Throws RangeError past the end; the record codecs turn that into a `corrupt` NamespaceError. */
+export class ByteReader {
+  readonly buffer: Buffer;
+  offset: number;
+
+  constructor(buffer: Buffer, offset = 0) {
+    this.buffer = buffer;
+    this.offset = offset;
+  }
+
+  get remaining(): number {
+    return this.buffer.length - this.offset;
+  }
+
+  u8(): number {
+    const value = this.buffer.readUInt8(this.offset);
+    this.offset += 1;
+    return value;
+  }
+
+  u16(): number {
+    const value = this.buffer.readUInt16BE(this.offset);
+    this.offset += 2;
+    return value;
+  }
+
+  u48(): number {
+    const value = this.buffer.readUIntBE(this.offset, 6);
+    this.offset += 6;
+    return value;
+  }
+
+  varint(): number {
+    let value = 0;
+    let scale = 1;
+    for (;;) {
+      const byte = this.u8();
+      value += (byte & 127) * scale;
+      if (byte < 128) break;
+      scale *= 128;
+    }
+    if (!Number.isSafeInteger(value)) throw new RangeError('varint above 2^53 - 1');
+    return value;
+  }
+
+  /** A view of the row, not a copy. */
+  raw(length: number): Buffer {
+    const start = this.skip(length);
+    return this.buffer.subarray(start, this.offset);
+  }
+
+  bytes(): Buffer {
+    return this.raw(this.varint());
+  }
+
+  text(): string {
+    const start = this.skip(this.varint());
+    return this.buffer.toString('utf8', start, this.offset);
+  }
+
+  hex(length: number): string {
+    const start = this.skip(length);
+    return this.buffer.toString('hex', start, this.offset);
+  }
+
+  private skip(length: number): number {
+    if (length > this.remaining) throw new RangeError('row ends early');
+    const start = this.offset;
+    this.offset += length;
+    return start;
+  }
+}

@@ -1,0 +1,237 @@
+/** How the fields that several records share are written: ETags, checksums, headers, extents. */
+import type { ByteReader, ByteWriter } from './bytes.ts';
+import type {
+  Checksum,
+  ChecksumAlgorithm,
+  Extent,
+  ObjectHeaders,
+  ObjectPart,
+} from './namespace.ts';
+
+/** Their places are on disk: only ever append to these lists, and keep them below 250 names. */
+const storageClasses: readonly string[] = [
+  'STANDARD',
+  'REDUCED_REDUNDANCY',
+  'STANDARD_IA',
+  'ONEZONE_IA',
+  'INTELLIGENT_TIERING',
+  'GLACIER',
+  'GLACIER_IR',
+  'DEEP_ARCHIVE',
+  'EXPRESS_ONEZONE',
+];
+const headerNames: readonly string[] = [
+  'content-type',
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'expires',
+  'x-amz-website-redirect-location',
+];
+const algorithms: readonly { readonly name: ChecksumAlgorithm; readonly digestBytes: number }[] = [
+  { name: 'CRC32', digestBytes: 4 },
+  { name: 'CRC32C', digestBytes: 4 },
+  { name: 'CRC64NVME', digestBytes: 8 },
+  { name: 'SHA1', digestBytes: 20 },
+  { name: 'SHA256', digestBytes: 32 },
+];
+
+/** A name by its place in a list (from 1), or 0 and its text. */
+function writeName(writer: ByteWriter, names: readonly string[], name: string): void {
+  const code = names.indexOf(name) + 1;
+  writer.u8(code);
+  if (code === 0) writer.text(name);
+}
+
+function readName(reader: ByteReader, names: readonly string[]): string {
+  const code = reader.u8();
+  if (code === 0) return reader.text();
+  const name = names[code - 1];
+  if (name === undefined) throw new RangeError(`unknown code ${code}`);
+  return name;
+}
+
+export function writeStorageClass(writer: ByteWriter, storageClass: string): void {
+  writeName(writer, storageClasses, storageClass);
+}
+
+export function readStorageClass(reader: ByteReader): string {
+  return readName(reader, storageClasses);
+}
+
+// --- ETags: 16 bytes where they look like an MD5, with the number of parts where multipart
+
+const etagForm = { none: 0, md5: 1, multipart: 2, text: 3 } as const;
+const md5Bytes = 16;
+const md5Etag = /^[0-9a-f]{32}(?:-([1-9][0-9]{0,4}))?$/;
+
+export function writeEtag(writer: ByteWriter, etag: string): void {
+  const match = md5Etag.exec(etag);
+  if (match === null) {
+    writer.u8(etag === '' ? etagForm.none : etagForm.text);
+    if (etag !== '') writer.text(etag);
+    return;
+  }
+  const partCount = match[1];
+  writer.u8(partCount === undefined ? etagForm.md5 : etagForm.multipart);
+  writer.raw(Buffer.from(etag.slice(0, md5Bytes * 2), 'hex'));
+  if (partCount !== undefined) writer.varint(Number(partCount));
+}
+
+export function readEtag(reader: ByteReader): string {
+  const form = reader.u8();
+  switch (form) {
+    case etagForm.none:
+      return '';
+    case etagForm.md5:
+      return reader.hex(md5Bytes);
+    case etagForm.multipart:
+      return `${reader.hex(md5Bytes)}-${reader.varint()}`;
+    case etagForm.text:
+      return reader.text();
+    default:
+      throw new RangeError(`unknown form of ETag ${form}`);
+  }
+}
+
+// --- checksums: what kind in a byte (0 for none), the digest apart, as a listing needs the kind only
+
+const compositeBit = 0x10;
+type ChecksumKind = Pick<Checksum, 'algorithm' | 'type'>;
+
+const kinds = new Map<number, ChecksumKind>();
+for (const [index, { name }] of algorithms.entries()) {
+  kinds.set(index + 1, Object.freeze({ algorithm: name, type: 'FULL_OBJECT' }));
+  kinds.set((index + 1) | compositeBit, Object.freeze({ algorithm: name, type: 'COMPOSITE' }));
+}
+
+export function writeChecksumKind(writer: ByteWriter, kind: ChecksumKind | undefined): void {
+  if (kind === undefined) {
+    writer.u8(0);
+    return;
+  }
+  const index = algorithms.findIndex(({ name }) => name === kind.algorithm);
+  if (index < 0) throw new RangeError(`unknown checksum algorithm ${kind.algorithm}`);
+  writer.u8((index + 1) | (kind.type === 'COMPOSITE' ? compositeBit : 0));
+}
+
+/** The same frozen object for the same kind. */
+export function readChecksumKind(reader: ByteReader): ChecksumKind | undefined {
+  const code = reader.u8();
+  if (code === 0) return undefined;
+  const kind = kinds.get(code);
+  if (kind === undefined) throw new RangeError(`unknown kind of checksum ${code}`);
+  return kind;
+}
+
+/** 1 and the digest and the number behind `-` (0 for none); or 0 and the text as it is. */
+export function writeDigest(writer: ByteWriter, checksum: Checksum): void {
+  const [base64 = '', suffix, ...more] = checksum.value.split('-');
+  const digest = Buffer.from(base64, 'base64');
+  const expected = algorithms.find(({ name }) => name === checksum.algorithm)?.digestBytes;
+  const regular =
+    digest.length === expected &&
+    digest.toString('base64') === base64 &&
+    more.length === 0 &&
+    (suffix === undefined || /^[1-9][0-9]{0,4}$/.test(suffix));
+  writer.u8(regular ? 1 : 0);
+  if (regular) {
+    writer.raw(digest);
+    writer.varint(Number(suffix ?? 0));
+  } else {
+    writer.text(checksum.value);
+  }
+}
+
+export function readDigest(reader: ByteReader, kind: ChecksumKind): Checksum {
+  const { algorithm, type } = kind;
+  if (reader.u8() === 0) return { algorithm, type, value: reader.text() };
+  const length = algorithms.find(({ name }) => name === algorithm)?.digestBytes ?? 0;
+  const base64 = reader.raw(length).toString('base64');
+  const partCount = reader.varint();
+  return { algorithm, type, value: partCount === 0 ? base64 : `${base64}-${partCount}` };
+}
+
+export function writeChecksum(writer: ByteWriter, checksum: Checksum | undefined): void {
+  writeChecksumKind(writer, checksum);
+  if (checksum !== undefined) writeDigest(writer, checksum);
+}
+
+export function readChecksum(reader: ByteReader): Checksum | undefined {
+  const kind = readChecksumKind(reader);
+  return kind && readDigest(reader, kind);
+}
+
+// --- headers and tags
+
+type Texts = Readonly<Record<string, string>>;
+
+function writePairs(writer: ByteWriter, texts: Texts, names: readonly string[]): void {
+  const pairs = Object.entries(texts);
+  writer.varint(pairs.length);
+  for (const [name, value] of pairs) {
+    writeName(writer, names, name);
+    writer.text(value);
+  }
+}
+
+/** `fromEntries` rather than assignment: a client may well name a header `__proto__`. */
+function readPairs(reader: ByteReader, names: readonly string[]): Record<string, string> {
+  const pairs: [string, string][] = [];
+  for (let left = reader.varint(); left > 0; left -= 1) {
+    pairs.push([readName(reader, names), reader.text()]);
+  }
+  return Object.fromEntries(pairs);
+}
+
+export function writeHeaders(writer: ByteWriter, headers: ObjectHeaders): void {
+  writePairs(writer, headers.system, headerNames);
+  writePairs(writer, headers.user, []);
+}
+
+export function readHeaders(reader: ByteReader): ObjectHeaders {
+  return { system: readPairs(reader, headerNames), user: readPairs(reader, []) };
+}
+
+export function writeTags(writer: ByteWriter, tags: Texts | undefined): void {
+  writePairs(writer, tags ?? {}, []);
+}
+
+/** Undefined where there are none. */
+export function readTags(reader: ByteReader): Record<string, string> | undefined {
+  const tags = readPairs(reader, []);
+  return Object.keys(tags).length === 0 ? undefined : tags;
+}
+
+// --- extents and parts
+
+export function writeExtent(writer: ByteWriter, extent: Extent): void {
+  writer.varint(extent.snapshot.blobId);
+  writer.varint(extent.snapshot.version);
+  writer.varint(extent.offset);
+  writer.varint(extent.length);
+}
+
+export function readExtent(reader: ByteReader): Extent {
+  return {
+    snapshot: { blobId: reader.varint(), version: reader.varint() },
+    offset: reader.varint(),
+    length: reader.varint(),
+  };
+}
+
+export function writeObjectPart(writer: ByteWriter, part: ObjectPart): void {
+  writer.varint(part.number);
+  writer.varint(part.size);
+  writeEtag(writer, part.etag);
+  writeChecksum(writer, part.checksum);
+}
+
+export function readObjectPart(reader: ByteReader): ObjectPart {
+  const number = reader.varint();
+  const size = reader.varint();
+  const etag = readEtag(reader);
+  const checksum = readChecksum(reader);
+  return { number, size, etag, ...(checksum && { checksum }) };
+}

@@ -1,0 +1,22 @@
+/**
+ * What every implementation of the namespace port must do, as tests: call it with a way to open an
+ * empty namespace. The cases ask the port only, never an implementation's tables.
+ */
+import { describe } from 'node:test';
+import { bucketsContract, usersContract } from './contract/buckets-and-users.ts';
+import { propertiesContract } from './contract/properties.ts';
+import type { OpenSubject } from './contract/subject.ts';
+import { uploadsContract } from './contract/uploads.ts';
+import { versionsContract } from './contract/versions.ts';
+
+export type { OpenSubject, Subject } from './contract/subject.ts';
+
+export function namespaceContract(name: string, open: OpenSubject): void {
+  describe(`namespace contract: ${name}`, () => {
+    describe('buckets', () => bucketsContract(open));
+    describe('users', () => usersContract(open));
+    describe('versions', () => versionsContract(open));
+    describe('uploads', () => uploadsContract(open));
+    describe('properties', () => propertiesContract(open));
+  });
+}

@@ -1,0 +1,211 @@
+/**
+ * The namespace over a store's tables: `openNamespace` is what main.ts calls. The work is done by
+ * the parts it is put together from; keys.ts and version-records.ts say what the rows look like.
+ */
+import type { Transaction } from '../../blobseer-client/index.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { type BucketQuery, Buckets } from './buckets.ts';
+import type { Context, Storage } from './context.ts';
+import { isVersionId } from './ids.ts';
+import { leaveBucket, sweepLeftovers } from './leftovers.ts';
+import type {
+  AccessKey,
+  Bucket,
+  DeleteOutcome,
+  Extent,
+  ListedObject,
+  ListPage,
+  ListQuery,
+  Namespace,
+  ObjectPart,
+  ObjectVersion,
+  Part,
+  Upload,
+  UploadDraft,
+  UploadListPage,
+  UploadListQuery,
+  User,
+  VersionDraft,
+  VersionListPage,
+  VersionListQuery,
+} from './namespace.ts';
+import { ObjectListing } from './object-listing.ts';
+import { Owners } from './owners.ts';
+import { type Reference, references } from './references.ts';
+import { openTables } from './tables.ts';
+import { Uploads } from './uploads.ts';
+import { Users } from './users.ts';
+import { Versions } from './versions.ts';
+
+/** Opens (on first use: makes) the namespace in a BlobSeer's store. Call it once per process. */
+export function openNamespace(
+  blobseer: Storage,
+  clock: Pick<Clock, 'randomBytes'> = systemClock,
+): Namespace {
+  return new StoreNamespace(blobseer, clock);
+}
+
+class StoreNamespace implements Namespace {
+  private readonly context: Context;
+  private readonly userTable: Users;
+  private readonly bucketTable: Buckets;
+  private readonly versions: Versions;
+  private readonly listing: ObjectListing;
+  private readonly uploadTable: Uploads;
+
+  constructor(blobseer: Storage, clock: Pick<Clock, 'randomBytes'>) {
+    const tables = openTables(blobseer.store);
+    this.context = {
+      store: blobseer.store,
+      tables,
+      owners: new Owners(tables.owners),
+      clock,
+      bury: (transaction, refs, record) => blobseer.bury(transaction, refs, record),
+    };
+    this.userTable = new Users(this.context);
+    this.bucketTable = new Buckets(this.context);
+    this.versions = new Versions(this.context, this.bucketTable);
+    this.listing = new ObjectListing(this.context, this.bucketTable);
+    this.uploadTable = new Uploads(this.context, this.bucketTable);
+  }
+
+  refresh(): void {
+    this.context.store.refresh();
+  }
+
+  user(id: string): User | undefined {
+    return this.userTable.byId(id);
+  }
+
+  userByAccessKey(accessKey: string): { user: User; key: AccessKey } | undefined {
+    return this.userTable.byAccessKey(accessKey);
+  }
+
+  users(): User[] {
+    return this.userTable.all();
+  }
+
+  putUser(transaction: Transaction, user: User): void {
+    this.userTable.put(transaction, user);
+  }
+
+  removeUser(transaction: Transaction, id: string): boolean {
+    return this.userTable.remove(transaction, id);
+  }
+
+  bucket(name: string): Bucket | undefined {
+    return this.bucketTable.byName(name);
+  }
+
+  buckets(query: BucketQuery): ListPage<Bucket> {
+    return this.bucketTable.list(query);
+  }
+
+  createBucket(
+    transaction: Transaction,
+    draft: Omit<Bucket, 'id' | 'versioning'>,
+  ): Bucket | undefined {
+    return this.bucketTable.create(transaction, draft);
+  }
+
+  setVersioning(transaction: Transaction, bucketId: number, state: 'Enabled' | 'Suspended'): void {
+    this.bucketTable.setVersioning(transaction, bucketId, state);
+  }
+
+  deleteBucket(transaction: Transaction, bucketId: number): boolean {
+    if (!this.bucketTable.remove(transaction, bucketId)) return false;
+    leaveBucket(this.context, transaction, bucketId);
+    return true;
+  }
+
+  bucketById(id: number): Bucket | undefined {
+    return this.bucketTable.byId(id);
+  }
+
+  current(bucketId: number, key: string): ObjectVersion | undefined {
+    return this.versions.current(bucketId, key);
+  }
+
+  version(bucketId: number, key: string, versionId: string): ObjectVersion | undefined {
+    return this.versions.version(bucketId, key, versionId);
+  }
+
+  isVersionId(text: string): boolean {
+    return isVersionId(text);
+  }
+
+  extents(bucketId: number, version: ObjectVersion): Extent[] {
+    return this.versions.extents(bucketId, version);
+  }
+
+  parts(bucketId: number, version: ObjectVersion): ObjectPart[] {
+    return this.versions.parts(bucketId, version);
+  }
+
+  putVersion(
+    transaction: Transaction,
+    bucket: Bucket,
+    key: string,
+    draft: VersionDraft,
+  ): ObjectVersion {
+    return this.versions.put(transaction, bucket.id, key, draft);
+  }
+
+  deleteObject(
+    transaction: Transaction,
+    bucket: Bucket,
+    key: string,
+    marker: { ownerId: string; modifiedMs: number },
+  ): DeleteOutcome {
+    return this.versions.delete(transaction, bucket.id, key, marker);
+  }
+
+  deleteVersion(
+    transaction: Transaction,
+    bucket: Bucket,
+    key: string,
+    versionId: string,
+  ): DeleteOutcome {
+    return this.versions.deleteVersion(transaction, bucket.id, key, versionId);
+  }
+
+  listObjects(bucketId: number, query: ListQuery): ListPage<ListedObject> {
+    return this.listing.objects(bucketId, query);
+  }
+
+  listVersions(bucketId: number, query: VersionListQuery): VersionListPage {
+    return this.listing.versions(bucketId, query);
+  }
+
+  createUpload(transaction: Transaction, bucketId: number, draft: UploadDraft): Upload {
+    return this.uploadTable.create(transaction, bucketId, draft);
+  }
+
+  upload(bucketId: number, key: string, uploadId: string): Upload | undefined {
+    return this.uploadTable.get(bucketId, key, uploadId);
+  }
+
+  putPart(transaction: Transaction, upload: Upload, part: Part): void {
+    this.uploadTable.putPart(transaction, upload, part);
+  }
+
+  uploadParts(upload: Upload, after: number, limit: number): Part[] {
+    return this.uploadTable.parts(upload, after, limit);
+  }
+
+  endUpload(transaction: Transaction, upload: Upload, kept: ReadonlySet<number>): void {
+    this.uploadTable.end(transaction, upload, kept);
+  }
+
+  listUploads(bucketId: number, query: UploadListQuery): UploadListPage {
+    return this.uploadTable.list(bucketId, query);
+  }
+
+  sweep(): Promise<boolean> {
+    return sweepLeftovers(this.context);
+  }
+
+  references(): Iterable<Reference> {
+    return references(this.context);
+  }
+}

@@ -1,0 +1,345 @@
+/**
+ * The records of versions.
+ *
+ * Every version row begins with its *head*, the fields a listing answers; behind it stand the fields
+ * only GET and HEAD want. An entry is the birth of the current version and a copy of that head, so
+ * restoring an entry when an older version becomes current copies bytes and interprets nothing.
+ *
+ *   version row  format (1), head, rest
+ *   entry        format (1), birth as in the row key (8), head
+ *   head         flags (1), random part of the version id (4, unless null), size, ETag, time (6),
+ *                owner, storage class, kind of checksum
+ *   rest         digest, headers, tags, extents, parts; of either more than `maxInline` only the
+ *                number, and the items in rows of their own, `chunkItems` to a row
+ *
+ * `format` is raised when a layout changes; a reader refuses what it does not know.
+ */
+import type { Transaction } from '../../blobseer-client/index.ts';
+import { ByteReader, ByteWriter } from './bytes.ts';
+import { NamespaceError } from './errors.ts';
+import {
+  readChecksumKind,
+  readDigest,
+  readEtag,
+  readExtent,
+  readHeaders,
+  readObjectPart,
+  readStorageClass,
+  readTags,
+  writeChecksumKind,
+  writeDigest,
+  writeEtag,
+  writeExtent,
+  writeHeaders,
+  writeObjectPart,
+  writeStorageClass,
+  writeTags,
+} from './fields.ts';
+import { encodeVersionId, nullVersionId, versionRandomBytes } from './ids.ts';
+import { birthBytes, decodeBirth } from './keys.ts';
+import type {
+  Checksum,
+  Extent,
+  ListedObject,
+  ObjectPart,
+  ObjectVersion,
+  VersionDraft,
+} from './namespace.ts';
+import type { Owners } from './owners.ts';
+
+const format = 1;
+const entryHeadOffset = 1 + birthBytes;
+/** Most extents, and most parts, that stand in the version row itself. */
+export const maxInline = 4;
+/** About 4 KiB of parts with a checksum. */
+export const chunkItems = 128;
+
+const flag = { deleteMarker: 1, null: 2 } as const;
+
+/** A version as this namespace hands it out: it knows where its extents and parts are. */
+export interface StoredVersion extends ObjectVersion {
+  /** Its row key's last bytes. */
+  readonly birth: Buffer;
+  readonly extentCount: number;
+  /** Undefined where they are in rows of their own. */
+  readonly inlineExtents: readonly Extent[] | undefined;
+  readonly inlineParts: readonly ObjectPart[] | undefined;
+}
+
+/** What of a version decides how other versions of the key are treated. */
+export interface VersionFlags {
+  readonly isDeleteMarker: boolean;
+  readonly isNull: boolean;
+}
+
+/** Turns what a damaged row does to a reader into an error that names the table. */
+export function decoding<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new NamespaceError('corrupt', `unreadable row of ${what}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Reads the format byte that every row begins with. */
+export function openRow(what: string, value: Buffer): ByteReader {
+  const reader = new ByteReader(value);
+  const found = reader.remaining === 0 ? 'none' : reader.u8();
+  if (found !== format) {
+    throw new NamespaceError('corrupt', `row of ${what} has format ${found}, known is ${format}`);
+  }
+  return reader;
+}
+
+export function newRow(): ByteWriter {
+  const writer = new ByteWriter();
+  writer.u8(format);
+  return writer;
+}
+
+// --- heads
+
+interface Head extends VersionFlags {
+  readonly versionId: string;
+  readonly size: number;
+  readonly etag: string;
+  readonly modifiedMs: number;
+  readonly ownerId: string;
+  readonly storageClass: string;
+  readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+}
+
+function readHead(reader: ByteReader, birth: Buffer, owners: Owners): Head {
+  const flags = reader.u8();
+  const isNull = (flags & flag.null) !== 0;
+  return {
+    isDeleteMarker: (flags & flag.deleteMarker) !== 0,
+    isNull,
+    versionId: isNull ? nullVersionId : encodeVersionId(birth, reader.raw(versionRandomBytes)),
+    size: reader.varint(),
+    etag: readEtag(reader),
+    modifiedMs: reader.u48(),
+    ownerId: owners.read(reader),
+    storageClass: readStorageClass(reader),
+    checksum: readChecksumKind(reader),
+  };
+}
+
+function listed(head: Head, key: string, isLatest: boolean): ListedObject {
+  const { versionId, isDeleteMarker, size, etag, modifiedMs, ownerId, storageClass } = head;
+  const { checksum } = head;
+  const common = { key, versionId, isDeleteMarker, isLatest, size, etag, modifiedMs, ownerId };
+  return checksum ? { ...common, storageClass, checksum } : { ...common, storageClass };
+}
+
+export function versionFlags(value: Buffer): VersionFlags {
+  const flags = decoding('versions', () => openRow('versions', value).u8());
+  return {
+    isDeleteMarker: (flags & flag.deleteMarker) !== 0,
+    isNull: (flags & flag.null) !== 0,
+  };
+}
+
+// --- entries
+
+export function entryBirth(value: Buffer): Buffer {
+  return decoding('entries', () => openRow('entries', value).raw(birthBytes));
+}
+
+export function decodeEntry(value: Buffer, key: string, owners: Owners): ListedObject {
+  return decoding('entries', () => {
+    const reader = openRow('entries', value);
+    return listed(readHead(reader, reader.raw(birthBytes), owners), key, true);
+  });
+}
+
+/** The entry of a version whose row is there already. */
+export function entryOf(versionValue: Buffer, birth: Buffer, owners: Owners): Buffer {
+  const headEnd = decoding('versions', () => {
+    const reader = openRow('versions', versionValue);
+    readHead(reader, birth, owners);
+    return reader.offset;
+  });
+  return makeEntry(versionValue.subarray(1, headEnd), birth);
+}
+
+function makeEntry(head: Buffer, birth: Buffer): Buffer {
+  const entry = Buffer.allocUnsafe(entryHeadOffset + head.length);
+  entry[0] = format;
+  entry.set(birth, 1);
+  entry.set(head, entryHeadOffset);
+  return entry;
+}
+
+// --- versions
+
+export interface EncodedVersion {
+  readonly entry: Buffer;
+  readonly value: Buffer;
+  /** Chunk rows in order; empty where the items are inline. */
+  readonly extentChunks: readonly Buffer[];
+  readonly partChunks: readonly Buffer[];
+}
+
+/** @param random the random part of the version id; undefined for the null version */
+export function encodeVersion(
+  transaction: Transaction,
+  draft: VersionDraft,
+  birth: Buffer,
+  random: Buffer | undefined,
+  owners: Owners,
+): EncodedVersion {
+  const writer = newRow();
+  writer.u8(
+    (draft.isDeleteMarker ? flag.deleteMarker : 0) | (random === undefined ? flag.null : 0),
+  );
+  if (random !== undefined) writer.raw(random);
+  writer.varint(draft.size);
+  writeEtag(writer, draft.etag);
+  writer.u48(draft.modifiedMs);
+  owners.write(transaction, writer, draft.ownerId);
+  writeStorageClass(writer, draft.storageClass);
+  writeChecksumKind(writer, draft.checksum);
+  const entry = makeEntry(writer.finish().subarray(1), birth);
+  if (draft.checksum !== undefined) writeDigest(writer, draft.checksum);
+  writeHeaders(writer, draft.headers);
+  writeTags(writer, draft.tags);
+  const extentChunks = writeItems(writer, draft.extents, writeExtent);
+  const partChunks = writeItems(writer, draft.parts, writeObjectPart);
+  return { entry, value: writer.finish(), extentChunks, partChunks };
+}
+
+export function decodeVersion(
+  value: Buffer,
+  key: string,
+  birth: Buffer,
+  owners: Owners,
+): StoredVersion {
+  return decoding('versions', () => {
+    const reader = openRow('versions', value);
+    const { isNull: _, checksum: kind, ...head } = readHead(reader, birth, owners);
+    const checksum = kind && readDigest(reader, kind);
+    const headers = readHeaders(reader);
+    const tags = readTags(reader);
+    const extents = readItems(reader, readExtent);
+    const parts = readItems(reader, readObjectPart);
+    return {
+      ...head,
+      key,
+      sequence: decodeBirth(birth).sequence,
+      ...(checksum && { checksum }),
+      headers,
+      ...(tags && { tags }),
+      birth,
+      extentCount: extents.count,
+      inlineExtents: extents.inline,
+      partCount: parts.count,
+      inlineParts: parts.inline,
+    };
+  });
+}
+
+/** As a listing of versions needs it. */
+export function decodeListedVersion(
+  value: Buffer,
+  key: string,
+  birth: Buffer,
+  isLatest: boolean,
+  owners: Owners,
+): ListedObject {
+  return decoding('versions', () =>
+    listed(readHead(openRow('versions', value), birth, owners), key, isLatest),
+  );
+}
+
+type WriteItem<Item> = (writer: ByteWriter, item: Item) => void;
+type ReadItem<Item> = (reader: ByteReader) => Item;
+
+/** Writes the number, and the items too where they are few; else returns them in chunks. */
+function writeItems<Item>(
+  writer: ByteWriter,
+  items: readonly Item[],
+  write: WriteItem<Item>,
+): Buffer[] {
+  writer.varint(items.length);
+  if (items.length <= maxInline) {
+    for (const item of items) write(writer, item);
+    return [];
+  }
+  const chunks: Buffer[] = [];
+  for (let start = 0; start < items.length; start += chunkItems) {
+    const chunk = newRow();
+    for (const item of items.slice(start, start + chunkItems)) write(chunk, item);
+    chunks.push(chunk.finish());
+  }
+  return chunks;
+}
+
+function readItems<Item>(
+  reader: ByteReader,
+  read: ReadItem<Item>,
+): { count: number; inline: Item[] | undefined } {
+  const count = reader.varint();
+  if (count > maxInline) return { count, inline: undefined };
+  return { count, inline: Array.from({ length: count }, () => read(reader)) };
+}
+
+function decodeChunk<Item>(what: string, chunk: Buffer, read: ReadItem<Item>): Item[] {
+  return decoding(what, () => {
+    const reader = openRow(what, chunk);
+    const items: Item[] = [];
+    while (reader.remaining > 0) items.push(read(reader));
+    return items;
+  });
+}
+
+export function decodeExtentChunk(chunk: Buffer): Extent[] {
+  return decodeChunk('version-extents', chunk, readExtent);
+}
+
+export function decodePartChunk(chunk: Buffer): ObjectPart[] {
+  return decodeChunk('version-parts', chunk, readObjectPart);
+}
+
+// --- dead versions
+
+/** A version that was removed or replaced, as it lies in the graves: enough to list it as of then. */
+export interface DeadVersion {
+  readonly bucketId: number;
+  readonly key: string;
+  readonly birth: Buffer;
+  readonly value: Buffer;
+  readonly extentChunks: readonly Buffer[];
+  readonly partChunks: readonly Buffer[];
+}
+
+export function encodeDeadVersion(dead: DeadVersion): Buffer {
+  const writer = newRow();
+  writer.u48(dead.bucketId);
+  writer.text(dead.key);
+  writer.raw(dead.birth);
+  writer.bytes(dead.value);
+  for (const chunks of [dead.extentChunks, dead.partChunks]) {
+    writer.varint(chunks.length);
+    for (const chunk of chunks) writer.bytes(chunk);
+  }
+  return writer.finish();
+}
+
+export function decodeDeadVersion(record: Buffer): DeadVersion {
+  return decoding('graves', () => {
+    const reader = openRow('graves', record);
+    const readChunks = () => Array.from({ length: reader.varint() }, () => reader.bytes());
+    return {
+      bucketId: reader.u48(),
+      key: reader.text(),
+      birth: reader.raw(birthBytes),
+      value: reader.bytes(),
+      extentChunks: readChunks(),
+      partChunks: readChunks(),
+    };
+  });
+}

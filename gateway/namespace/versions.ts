@@ -1,0 +1,296 @@
+/**
+ * Versions of keys: what is current, what a put or a delete does in each versioning state, and the
+ * entry that follows the current version. AWS, "How S3 Versioning works" and "Deleting object
+ * versions from a versioning-suspended bucket", say what must come out; in short: a bucket that is
+ * not `Enabled` writes the null version, of which a key has at most one, wherever it stands.
+ *
+ * All decisions read through the tables, so inside a commit they stand on its own writes too.
+ */
+import type { Row, SnapshotRef, Transaction } from '../../blobseer-client/index.ts';
+import type { Buckets } from './buckets.ts';
+import { type Context, invalidArgument } from './context.ts';
+import { NamespaceError } from './errors.ts';
+import { decodeVersionId, nullVersionId, versionRandomBytes } from './ids.ts';
+import {
+  birthBytes,
+  decodeBirth,
+  encodeBirth,
+  endOfKey,
+  entryKey,
+  keyPrefix,
+  storableKey,
+  tailOf,
+  withTail,
+} from './keys.ts';
+import type {
+  Bucket,
+  DeleteOutcome,
+  Extent,
+  ObjectPart,
+  ObjectVersion,
+  VersionDraft,
+} from './namespace.ts';
+import { chunkRows, putChunks, removeChunks } from './version-chunks.ts';
+import {
+  decodeExtentChunk,
+  decodePartChunk,
+  decodeVersion,
+  encodeDeadVersion,
+  encodeVersion,
+  entryBirth,
+  entryOf,
+  type StoredVersion,
+  versionFlags,
+} from './version-records.ts';
+
+/** A key of a bucket, as the rows know it. */
+interface Place {
+  readonly bucketId: number;
+  readonly key: string;
+  readonly entryRow: Buffer;
+  /** What the rows of its versions begin with. */
+  readonly prefix: Buffer;
+}
+
+const nothingDeleted: DeleteOutcome = { versionId: undefined, isDeleteMarker: false };
+
+export class Versions {
+  private readonly context: Context;
+  private readonly buckets: Buckets;
+
+  constructor(context: Context, buckets: Buckets) {
+    this.context = context;
+    this.buckets = buckets;
+  }
+
+  current(bucketId: number, key: string): ObjectVersion | undefined {
+    const place = lookupPlace(bucketId, key);
+    const row = place && this.newest(place);
+    return row && this.decode(row, key);
+  }
+
+  version(bucketId: number, key: string, versionId: string): ObjectVersion | undefined {
+    const place = lookupPlace(bucketId, key);
+    const row = place && this.find(place, versionId);
+    return row && this.decode(row, key);
+  }
+
+  extents(bucketId: number, version: ObjectVersion): Extent[] {
+    const stored = asStored(version);
+    if (stored.inlineExtents !== undefined) return [...stored.inlineExtents];
+    const rows = chunkRows(this.context.tables.versionExtents, rowOf(bucketId, stored));
+    const extents = rows.flatMap(({ value }) => decodeExtentChunk(value));
+    if (extents.length !== stored.extentCount) throw versionGone(version);
+    return extents;
+  }
+
+  parts(bucketId: number, version: ObjectVersion): ObjectPart[] {
+    const stored = asStored(version);
+    if (stored.inlineParts !== undefined) return [...stored.inlineParts];
+    const rows = chunkRows(this.context.tables.versionParts, rowOf(bucketId, stored));
+    const parts = rows.flatMap(({ value }) => decodePartChunk(value));
+    if (parts.length !== stored.partCount) throw versionGone(version);
+    return parts;
+  }
+
+  put(transaction: Transaction, bucketId: number, key: string, draft: VersionDraft): ObjectVersion {
+    checkDraft(draft);
+    const bucket = this.buckets.expect(bucketId);
+    return this.write(transaction, bucket, storablePlace(bucketId, key), draft);
+  }
+
+  /** A delete that names no version. */
+  delete(
+    transaction: Transaction,
+    bucketId: number,
+    key: string,
+    marker: { ownerId: string; modifiedMs: number },
+  ): DeleteOutcome {
+    const bucket = this.buckets.expect(bucketId);
+    if (bucket.versioning === 'Unversioned') {
+      return this.deleteVersion(transaction, bucketId, key, nullVersionId);
+    }
+    const { versionId } = this.write(transaction, bucket, storablePlace(bucketId, key), {
+      ...marker,
+      isDeleteMarker: true,
+      size: 0,
+      etag: '',
+      storageClass: 'STANDARD',
+      headers: { system: {}, user: {} },
+      extents: [],
+      parts: [],
+    });
+    return { versionId, isDeleteMarker: true };
+  }
+
+  deleteVersion(
+    transaction: Transaction,
+    bucketId: number,
+    key: string,
+    versionId: string,
+  ): DeleteOutcome {
+    this.buckets.expect(bucketId);
+    const place = lookupPlace(bucketId, key);
+    const row = place && this.find(place, versionId);
+    if (place === undefined || row === undefined) return nothingDeleted;
+    const { isNull, isDeleteMarker } = versionFlags(row.value);
+    const wasNewest = this.newest(place)?.key.equals(row.key) === true;
+    this.bury(transaction, place, row);
+    if (wasNewest) this.promote(transaction, place);
+    else if (isNull) transaction.remove(this.context.tables.nulls, place.entryRow);
+    return { versionId, isDeleteMarker };
+  }
+
+  /** Writes a version as the bucket's state has it, in front of, or in place of, what is there. */
+  private write(
+    transaction: Transaction,
+    bucket: Bucket,
+    place: Place,
+    draft: VersionDraft,
+  ): StoredVersion {
+    const { tables, clock, owners } = this.context;
+    const newest = this.newest(place);
+    const isNull = bucket.versioning !== 'Enabled';
+    const birth = encodeBirth(birthAfter(newest, transaction.sequence));
+    if (newest !== undefined) {
+      const newestIsNull = versionFlags(newest.value).isNull;
+      if (!isNull) {
+        if (newestIsNull) transaction.put(tables.nulls, place.entryRow, birthOf(newest));
+      } else if (newestIsNull) {
+        this.bury(transaction, place, newest);
+      } else {
+        const older = this.findNull(place, newest);
+        if (older !== undefined) {
+          this.bury(transaction, place, older);
+          transaction.remove(tables.nulls, place.entryRow);
+        }
+      }
+    }
+    const random = isNull ? undefined : clock.randomBytes(versionRandomBytes);
+    const encoded = encodeVersion(transaction, draft, birth, random, owners);
+    const row: Row = { key: withTail(place.prefix, birth), value: encoded.value };
+    transaction.put(tables.versions, row.key, row.value);
+    putChunks(transaction, tables.versionExtents, row.key, encoded.extentChunks);
+    putChunks(transaction, tables.versionParts, row.key, encoded.partChunks);
+    if (!draft.isDeleteMarker) transaction.put(tables.entries, place.entryRow, encoded.entry);
+    else if (newest !== undefined) transaction.remove(tables.entries, place.entryRow);
+    return this.decode(row, place.key);
+  }
+
+  /** After the current version was removed: the next newest takes its place. */
+  private promote(transaction: Transaction, place: Place): void {
+    const { tables, owners } = this.context;
+    const row = this.firstRow(place);
+    const flags = row && versionFlags(row.value);
+    if (row === undefined || flags?.isDeleteMarker) {
+      transaction.remove(tables.entries, place.entryRow);
+    } else {
+      const entry = entryOf(row.value, birthOf(row), owners);
+      transaction.put(tables.entries, place.entryRow, entry);
+    }
+    if (flags?.isNull) transaction.remove(tables.nulls, place.entryRow);
+  }
+
+  /** Removes a version's rows and gives its extents' references, and its record, to the graves. */
+  private bury(transaction: Transaction, place: Place, row: Row): void {
+    const { tables } = this.context;
+    const version = this.decode(row, place.key);
+    const { birth, inlineExtents, inlineParts } = version;
+    const extentChunks =
+      inlineExtents === undefined ? removeChunks(transaction, tables.versionExtents, row.key) : [];
+    const partChunks =
+      inlineParts === undefined ? removeChunks(transaction, tables.versionParts, row.key) : [];
+    const extents = inlineExtents ?? extentChunks.flatMap(decodeExtentChunk);
+    const refs: SnapshotRef[] = extents.map(({ snapshot }) => snapshot);
+    const { bucketId, key } = place;
+    const dead = { bucketId, key, birth, value: row.value, extentChunks, partChunks };
+    transaction.remove(tables.versions, row.key);
+    this.context.bury(transaction, refs, encodeDeadVersion(dead));
+  }
+
+  /** Two gets where the current version is an object, which is what a GET asks for. */
+  private newest(place: Place): Row | undefined {
+    const entry = this.context.tables.entries.get(place.entryRow);
+    if (entry === undefined) return this.firstRow(place);
+    const key = withTail(place.prefix, entryBirth(entry));
+    const value = this.context.tables.versions.get(key);
+    if (value === undefined) throw new NamespaceError('corrupt', 'an entry names no version');
+    return { key, value };
+  }
+
+  private firstRow(place: Place): Row | undefined {
+    const range = { start: place.prefix, end: endOfKey(place.prefix), limit: 1 };
+    return this.context.tables.versions.range(range)[0];
+  }
+
+  private find(place: Place, versionId: string): Row | undefined {
+    if (versionId === nullVersionId) return this.findNull(place, this.newest(place));
+    const id = decodeVersionId(versionId);
+    if (id === undefined) return undefined;
+    const key = withTail(place.prefix, id.birth);
+    const value = this.context.tables.versions.get(key);
+    if (value === undefined) return undefined;
+    const row = { key, value };
+    return this.decode(row, place.key).versionId === versionId ? row : undefined;
+  }
+
+  private findNull(place: Place, newest: Row | undefined): Row | undefined {
+    if (newest === undefined || versionFlags(newest.value).isNull) return newest;
+    const birth = this.context.tables.nulls.get(place.entryRow);
+    if (birth === undefined) return undefined;
+    const key = withTail(place.prefix, birth);
+    const value = this.context.tables.versions.get(key);
+    if (value === undefined) throw new NamespaceError('corrupt', 'a null row names no version');
+    return { key, value };
+  }
+
+  private decode(row: Row, key: string): StoredVersion {
+    return decodeVersion(row.value, key, birthOf(row), this.context.owners);
+  }
+}
+
+function lookupPlace(bucketId: number, key: string): Place | undefined {
+  const bytes = storableKey(key);
+  return bytes && placeOf(bucketId, key, bytes);
+}
+
+function storablePlace(bucketId: number, key: string): Place {
+  const place = lookupPlace(bucketId, key);
+  if (place === undefined) throw new NamespaceError('bad-key', 'this key cannot be stored');
+  return place;
+}
+
+function placeOf(bucketId: number, key: string, bytes: Buffer): Place {
+  const entryRow = entryKey(bucketId, bytes);
+  return { bucketId, key, entryRow, prefix: keyPrefix(bucketId, bytes) };
+}
+
+function birthOf(row: Row): Buffer {
+  return tailOf(row.key, birthBytes);
+}
+
+/** A key may be written several times in one commit: the ordinal keeps its versions apart. */
+function birthAfter(newest: Row | undefined, sequence: number) {
+  const last = newest && decodeBirth(birthOf(newest));
+  return { sequence, ordinal: last?.sequence === sequence ? last.ordinal + 1 : 0 };
+}
+
+function rowOf(bucketId: number, version: StoredVersion): Buffer {
+  return withTail(keyPrefix(bucketId, Buffer.from(version.key)), version.birth);
+}
+
+function asStored(version: ObjectVersion): StoredVersion {
+  if (!('birth' in version)) throw invalidArgument('this version is not of this namespace');
+  return version as StoredVersion;
+}
+
+function versionGone(version: ObjectVersion): NamespaceError {
+  return new NamespaceError('no-such-version', `version ${version.versionId} was removed`);
+}
+
+function checkDraft(draft: VersionDraft): void {
+  const bytes = draft.extents.reduce((sum, { length }) => sum + length, 0);
+  if (bytes !== draft.size) {
+    throw invalidArgument(`extents hold ${bytes} bytes, the version says ${draft.size}`);
+  }
+}
