@@ -4,6 +4,7 @@
  */
 import { describe } from 'node:test';
 import { bucketsContract, usersContract } from './contract/buckets-and-users.ts';
+import { listingsContract } from './contract/listings.ts';
 import { propertiesContract } from './contract/properties.ts';
 import type { OpenSubject } from './contract/subject.ts';
 import { uploadsContract } from './contract/uploads.ts';
@@ -16,6 +17,7 @@ export function namespaceContract(name: string, open: OpenSubject): void {
     describe('buckets', () => bucketsContract(open));
     describe('users', () => usersContract(open));
     describe('versions', () => versionsContract(open));
+    describe('listings', () => listingsContract(open));
     describe('uploads', () => uploadsContract(open));
     describe('properties', () => propertiesContract(open));
   });

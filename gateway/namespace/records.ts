@@ -26,7 +26,7 @@ import type {
   User,
   VersioningState,
 } from './namespace.ts';
-import { decoding, newRow, openRow } from './version-records.ts';
+import { decoding, newRow, openRow } from './rows.ts';
 
 /** Their places are on disk: only ever append. */
 const versioningStates: readonly VersioningState[] = ['Unversioned', 'Enabled', 'Suspended'];

@@ -15,8 +15,7 @@
  * `format` is raised when a layout changes; a reader refuses what it does not know.
  */
 import type { Transaction } from '../../blobseer-client/index.ts';
-import { ByteReader, ByteWriter } from './bytes.ts';
-import { NamespaceError } from './errors.ts';
+import type { ByteReader, ByteWriter } from './bytes.ts';
 import {
   readChecksumKind,
   readDigest,
@@ -46,8 +45,8 @@ import type {
   VersionDraft,
 } from './namespace.ts';
 import type { Owners } from './owners.ts';
+import { decoding, format, newRow, openRow } from './rows.ts';
 
-const format = 1;
 const entryHeadOffset = 1 + birthBytes;
 /** Most extents, and most parts, that stand in the version row itself. */
 export const maxInline = 4;
@@ -70,34 +69,6 @@ export interface StoredVersion extends ObjectVersion {
 export interface VersionFlags {
   readonly isDeleteMarker: boolean;
   readonly isNull: boolean;
-}
-
-/** Turns what a damaged row does to a reader into an error that names the table. */
-export function decoding<T>(what: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new NamespaceError('corrupt', `unreadable row of ${what}: ${error.message}`, {
-      cause: error,
-    });
-  }
-}
-
-/** Reads the format byte that every row begins with. */
-export function openRow(what: string, value: Buffer): ByteReader {
-  const reader = new ByteReader(value);
-  const found = reader.remaining === 0 ? 'none' : reader.u8();
-  if (found !== format) {
-    throw new NamespaceError('corrupt', `row of ${what} has format ${found}, known is ${format}`);
-  }
-  return reader;
-}
-
-export function newRow(): ByteWriter {
-  const writer = new ByteWriter();
-  writer.u8(format);
-  return writer;
 }
 
 // --- heads
@@ -302,44 +273,4 @@ export function decodeExtentChunk(chunk: Buffer): Extent[] {
 
 export function decodePartChunk(chunk: Buffer): ObjectPart[] {
   return decodeChunk('version-parts', chunk, readObjectPart);
-}
-
-// --- dead versions
-
-/** A version that was removed or replaced, as it lies in the graves: enough to list it as of then. */
-export interface DeadVersion {
-  readonly bucketId: number;
-  readonly key: string;
-  readonly birth: Buffer;
-  readonly value: Buffer;
-  readonly extentChunks: readonly Buffer[];
-  readonly partChunks: readonly Buffer[];
-}
-
-export function encodeDeadVersion(dead: DeadVersion): Buffer {
-  const writer = newRow();
-  writer.u48(dead.bucketId);
-  writer.text(dead.key);
-  writer.raw(dead.birth);
-  writer.bytes(dead.value);
-  for (const chunks of [dead.extentChunks, dead.partChunks]) {
-    writer.varint(chunks.length);
-    for (const chunk of chunks) writer.bytes(chunk);
-  }
-  return writer.finish();
-}
-
-export function decodeDeadVersion(record: Buffer): DeadVersion {
-  return decoding('graves', () => {
-    const reader = openRow('graves', record);
-    const readChunks = () => Array.from({ length: reader.varint() }, () => reader.bytes());
-    return {
-      bucketId: reader.u48(),
-      key: reader.text(),
-      birth: reader.raw(birthBytes),
-      value: reader.bytes(),
-      extentChunks: readChunks(),
-      partChunks: readChunks(),
-    };
-  });
 }

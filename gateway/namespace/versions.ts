@@ -9,6 +9,7 @@
 import type { Row, SnapshotRef, Transaction } from '../../blobseer-client/index.ts';
 import type { Buckets } from './buckets.ts';
 import { type Context, invalidArgument } from './context.ts';
+import { encodeDeadVersion } from './dead-versions.ts';
 import { NamespaceError } from './errors.ts';
 import { decodeVersionId, nullVersionId, versionRandomBytes } from './ids.ts';
 import {
@@ -35,7 +36,6 @@ import {
   decodeExtentChunk,
   decodePartChunk,
   decodeVersion,
-  encodeDeadVersion,
   encodeVersion,
   entryBirth,
   entryOf,

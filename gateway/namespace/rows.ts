@@ -1,0 +1,36 @@
+/**
+ * What every row of the namespace begins with: a format byte, so that a later release can change a
+ * layout and this one refuses what it does not know.
+ */
+import { ByteReader, ByteWriter } from './bytes.ts';
+import { NamespaceError } from './errors.ts';
+
+export const format = 1;
+
+/** Turns what a damaged row does to a reader into an error that names the table. */
+export function decoding<T>(what: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new NamespaceError('corrupt', `unreadable row of ${what}: ${error.message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Reads the format byte that every row begins with. */
+export function openRow(what: string, value: Buffer): ByteReader {
+  const reader = new ByteReader(value);
+  const found = reader.remaining === 0 ? 'none' : reader.u8();
+  if (found !== format) {
+    throw new NamespaceError('corrupt', `row of ${what} has format ${found}, known is ${format}`);
+  }
+  return reader;
+}
+
+export function newRow(): ByteWriter {
+  const writer = new ByteWriter();
+  writer.u8(format);
+  return writer;
+}
