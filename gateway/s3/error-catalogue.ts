@@ -49,6 +49,8 @@ export const catalogue = {
       'The list of parts was not in ascending order. Parts must be ordered by part number.',
     InvalidPolicyDocument:
       'The content of the form does not meet the conditions specified in the policy document.',
+    InvalidRedirectLocation:
+      "The website redirect location must have a prefix of 'http://' or 'https://' or '/'.",
     InvalidRequest: 'Invalid Request',
     InvalidStorageClass: 'The storage class you specified is not valid',
     InvalidTag:

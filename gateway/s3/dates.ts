@@ -1,0 +1,74 @@
+/** Dates as S3 writes and reads them. Times are milliseconds since 1970, UTC. */
+
+/** For XML: 2026-01-31T12:34:56.789Z, with milliseconds as S3 sends them. */
+export function isoDate(timeMs: number): string {
+  return new Date(timeMs).toISOString();
+}
+
+/** For headers: Sat, 31 Jan 2026 12:34:56 GMT (RFC 9110 section 5.6.7, IMF-fixdate). */
+export function httpDate(timeMs: number): string {
+  return new Date(timeMs).toUTCString();
+}
+
+/** Conditions are compared in whole seconds, which is all that a header carries. */
+export function wholeSeconds(timeMs: number): number {
+  return Math.floor(timeMs / 1000);
+}
+
+const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+const monthName = months.join('|');
+const timeOfDay = '(?<hour>\\d\\d):(?<minute>\\d\\d):(?<second>\\d\\d)';
+/** The three forms that RFC 9110 section 5.6.7 makes recipients accept. Day names are not compared. */
+const httpForms: readonly RegExp[] = [
+  new RegExp(
+    `^\\w{3}, (?<day>\\d\\d) (?<month>${monthName}) (?<year>\\d{4}) ${timeOfDay} GMT$`,
+    'i',
+  ),
+  new RegExp(
+    `^\\w{6,9}, (?<day>\\d\\d)-(?<month>${monthName})-(?<year>\\d\\d) ${timeOfDay} GMT$`,
+    'i',
+  ),
+  new RegExp(`^\\w{3} (?<month>${monthName}) (?<day>[ \\d]\\d) ${timeOfDay} (?<year>\\d{4})$`, 'i'),
+];
+
+/** Milliseconds, or undefined where it is none of the three forms or no date at all. */
+export function parseHttpDate(text: string): number | undefined {
+  for (const form of httpForms) {
+    const groups = form.exec(text.trim())?.groups;
+    if (groups !== undefined) return timeOf(groups);
+  }
+  return undefined;
+}
+
+const isoForm =
+  /^(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)T(?<hour>\d\d):(?<minute>\d\d):(?<second>\d\d)(?:\.\d{1,9})?Z$/;
+
+/** An ISO 8601 date in UTC or an HTTP date: what DeleteObjects and its header twin carry. */
+export function parseDate(text: string): number | undefined {
+  const groups = isoForm.exec(text.trim())?.groups;
+  if (groups === undefined) return parseHttpDate(text);
+  return timeOf(groups) === undefined ? undefined : Date.parse(text.trim());
+}
+
+/** Undefined where a part is out of its range: 31 February does not become 3 March. */
+function timeOf(groups: Readonly<Record<string, string | undefined>>): number | undefined {
+  const number = (name: string) => Number(groups[name]?.trim());
+  const named = months.findIndex((name) => name.toLowerCase() === groups.month?.toLowerCase());
+  const month = named === -1 ? number('month') - 1 : named;
+  const year = fourDigits(groups.year ?? '');
+  const [day, hour, minute, second] = ['day', 'hour', 'minute', 'second'].map(number);
+  const time = new Date(Date.UTC(year, month, day, hour, minute, second));
+  const isExact =
+    time.getUTCMonth() === month &&
+    time.getUTCDate() === day &&
+    time.getUTCHours() === hour &&
+    time.getUTCMinutes() === minute &&
+    time.getUTCSeconds() === second;
+  return isExact ? time.getTime() : undefined;
+}
+
+/** Two-digit years as POSIX reads them: 69 to 99 are of the last century. */
+function fourDigits(year: string): number {
+  if (year.length !== 2) return Number(year);
+  return Number(year) + (Number(year) < 69 ? 2000 : 1900);
+}

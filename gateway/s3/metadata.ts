@@ -1,0 +1,113 @@
+/**
+ * User metadata: from x-amz-meta-* headers to text and back. What a client sends as UTF-8 bytes or as
+ * RFC 2047 words is kept as text; what is not ASCII is answered as `=?UTF-8?B?...?=`.
+ * Source: Amazon S3 User Guide, "Working with object metadata".
+ */
+import { S3Error } from './errors.ts';
+import type { HeaderReader } from './headers.ts';
+
+const prefix = 'x-amz-meta-';
+/** Over names (without the prefix) and values, in UTF-8. */
+const maxMetadataBytes = 2048;
+
+/** Names (lower case, without the prefix) to values. Throws MetadataTooLarge. */
+export function userMetadata(headers: HeaderReader): Readonly<Record<string, string>> {
+  const entries = headers
+    .withPrefix(prefix)
+    .map(([name, value]) => [name.slice(prefix.length), headerText(value)] as const);
+  let size = 0;
+  for (const [name, value] of entries) size += Buffer.byteLength(name) + Buffer.byteLength(value);
+  if (size > maxMetadataBytes) {
+    throw new S3Error('MetadataTooLarge', {
+      fields: { Size: String(size), MaxSizeAllowed: String(maxMetadataBytes) },
+    });
+  }
+  return Object.fromEntries(entries);
+}
+
+/** RFC 9110 section 5.6.2. */
+const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const plainText = /^[\t\u0020-\u007e]*$/;
+const controls = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+
+/**
+ * The headers that answer it. Entries that no header can carry (control characters, odd names) are left
+ * out and counted in x-amz-missing-meta.
+ */
+export function metadataHeaders(
+  metadata: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const headers: [string, string][] = [];
+  let missing = 0;
+  for (const [name, value] of Object.entries(metadata)) {
+    if (!headerName.test(name) || controls.test(value)) missing += 1;
+    else headers.push([prefix + name, encodeText(value)]);
+  }
+  if (missing > 0) headers.push(['x-amz-missing-meta', String(missing)]);
+  return Object.fromEntries(headers);
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Node hands over header bytes as latin1. They are UTF-8 where they can be, else latin1. */
+function headerText(value: string): string {
+  let text = value;
+  if (/[\u0080-\u00ff]/.test(value)) {
+    try {
+      text = utf8.decode(Buffer.from(value, 'latin1'));
+    } catch {
+      // Not UTF-8: each byte is a character.
+    }
+  }
+  return decodeWords(text);
+}
+
+function encodeText(text: string): string {
+  // Text that would read as encoded words, or lose space at its ends, has to be encoded too.
+  if (plainText.test(text) && text === text.trim() && decodeWords(text) === text) return text;
+  return `=?UTF-8?B?${Buffer.from(text).toString('base64')}?=`;
+}
+
+const encodedWord = /=\?([A-Za-z0-9_-]+)\?([BbQq])\?([^?\s]*)\?=/g;
+/** Space between two encoded words belongs to neither (RFC 2047 section 6.2). */
+const betweenWords =
+  /(=\?[A-Za-z0-9_-]+\?[BbQq]\?[^?\s]*\?=)\s+(?==\?[A-Za-z0-9_-]+\?[BbQq]\?[^?\s]*\?=)/g;
+
+/** Decodes RFC 2047 words of UTF-8, US-ASCII and ISO-8859-1; others stay as they are. */
+function decodeWords(text: string): string {
+  if (!text.includes('=?')) return text;
+  return text.replace(betweenWords, '$1').replace(encodedWord, decodeWord);
+}
+
+function decodeWord(word: string, charset: string, encoding: string, content: string): string {
+  const bytes = encoding.toUpperCase() === 'B' ? base64Bytes(content) : quotedBytes(content);
+  if (bytes === undefined) return word;
+  switch (charset.toLowerCase()) {
+    case 'utf-8':
+    case 'utf8':
+    case 'us-ascii':
+      try {
+        return utf8.decode(bytes);
+      } catch {
+        return word;
+      }
+    case 'iso-8859-1':
+      return bytes.toString('latin1');
+    default:
+      return word;
+  }
+}
+
+function base64Bytes(content: string): Buffer | undefined {
+  return /^[A-Za-z0-9+/]*={0,2}$/.test(content) ? Buffer.from(content, 'base64') : undefined;
+}
+
+function quotedBytes(content: string): Buffer | undefined {
+  if (/=(?![0-9A-Fa-f]{2})/.test(content) || /[^\u0021-\u007e]/.test(content)) return undefined;
+  const latin1 = content
+    .replaceAll('_', ' ')
+    .replace(/=([0-9A-Fa-f]{2})/g, (_, hex: string) =>
+      String.fromCharCode(Number.parseInt(hex, 16)),
+    );
+  return Buffer.from(latin1, 'latin1');
+}

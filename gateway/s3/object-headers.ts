@@ -1,0 +1,105 @@
+/** The headers that S3 keeps with an object as they came, its storage class, and the response-* overrides. */
+import { invalidArgument, S3Error } from './errors.ts';
+import type { HeaderReader } from './headers.ts';
+
+/** What S3 answers where the client named no type. */
+export const defaultContentType = 'binary/octet-stream';
+
+const kept = [
+  'content-type',
+  'cache-control',
+  'content-disposition',
+  'content-language',
+  'expires',
+] as const;
+const redirectHeader = 'x-amz-website-redirect-location';
+
+/** Lower-case names to values, byte for byte as sent; empty and absent headers are left out. */
+export function systemHeaders(headers: HeaderReader): Readonly<Record<string, string>> {
+  const entries: [string, string][] = [];
+  for (const name of kept) {
+    const value = headers.get(name);
+    if (value !== undefined && value !== '') entries.push([name, value]);
+  }
+  const encoding = contentEncoding(headers.get('content-encoding'));
+  if (encoding !== undefined) entries.push(['content-encoding', encoding]);
+  const redirect = headers.get(redirectHeader);
+  if (redirect !== undefined && redirect !== '')
+    entries.push([redirectHeader, checkRedirect(redirect)]);
+  return Object.fromEntries(entries);
+}
+
+/**
+ * Content-Encoding without aws-chunked, which is about the transfer and no property of the object.
+ * Clients send the word on plain bodies too. Undefined where nothing is left.
+ */
+export function contentEncoding(header: string | undefined): string | undefined {
+  if (header === undefined || header.trim() === '') return undefined;
+  const codings = header.split(',').map((coding) => coding.trim());
+  const others = codings.filter((coding) => coding.toLowerCase() !== 'aws-chunked');
+  if (others.length === codings.length) return header;
+  return others.length === 0 ? undefined : others.join(', ');
+}
+
+function checkRedirect(location: string): string {
+  if (/^(\/|https?:\/\/)/.test(location)) return location;
+  throw new S3Error('InvalidRedirectLocation');
+}
+
+/** Those that S3 takes in an ordinary bucket. All are stored alike here. */
+const storageClasses: ReadonlySet<string> = new Set([
+  'STANDARD',
+  'REDUCED_REDUNDANCY',
+  'STANDARD_IA',
+  'ONEZONE_IA',
+  'INTELLIGENT_TIERING',
+  'GLACIER',
+  'GLACIER_IR',
+  'DEEP_ARCHIVE',
+]);
+
+/** x-amz-storage-class, STANDARD where it is absent. Throws InvalidStorageClass. */
+export function storageClass(headers: HeaderReader): string {
+  const value = headers.get('x-amz-storage-class') ?? 'STANDARD';
+  if (storageClasses.has(value)) return value;
+  throw new S3Error('InvalidStorageClass', { fields: { StorageClassRequested: value } });
+}
+
+/** STANDARD is not answered, as S3 does it. */
+export function storageClassHeader(value: string): Readonly<Record<string, string>> {
+  return value === 'STANDARD' ? {} : { 'x-amz-storage-class': value };
+}
+
+const overrides = {
+  'response-content-type': 'content-type',
+  'response-content-language': 'content-language',
+  'response-expires': 'expires',
+  'response-cache-control': 'cache-control',
+  'response-content-disposition': 'content-disposition',
+  'response-content-encoding': 'content-encoding',
+} as const;
+/** What Node refuses to send in a header: everything beyond latin1, and controls but tab. */
+const unsendable = /[^\t\u0020-\u007e\u0080-\u00ff]/;
+
+/**
+ * Headers (lower case) that the query's response-* parameters set. Throws InvalidArgument for a value
+ * that no header can carry.
+ */
+export function responseOverrides(query: {
+  get(name: string): string | undefined;
+}): Readonly<Record<string, string>> {
+  const entries: [string, string][] = [];
+  for (const [parameter, header] of Object.entries(overrides)) {
+    const value = query.get(parameter);
+    if (value === undefined) continue;
+    if (unsendable.test(value)) {
+      throw invalidArgument(
+        parameter,
+        value,
+        'Header value cannot be represented using ISO-8859-1.',
+      );
+    }
+    entries.push([header, value]);
+  }
+  return Object.fromEntries(entries);
+}
