@@ -1,0 +1,159 @@
+/**
+ * THE pipeline, in order. A step is a file of pipeline/; what differs between operations are fields
+ * of their rows in operations/index.ts, never another order of steps.
+ */
+import type { RequestListener } from 'node:http';
+import type { Duplex } from 'node:stream';
+import Koa from 'koa';
+import { SigningKeys } from './auth/signing-keys.ts';
+import type { Limits } from './limits.ts';
+import type { Log } from './log.ts';
+import type { Operation, S3Request } from './operations/operation.ts';
+import { admit } from './pipeline/admit.ts';
+import { decodeBody, screenBody } from './pipeline/body.ts';
+import { context } from './pipeline/context.ts';
+import { type Detected, detect, detectTable } from './pipeline/detect.ts';
+import type { Exchange, ExchangeState } from './pipeline/exchange.ts';
+import { identify } from './pipeline/identify.ts';
+import { type Health, ownPaths } from './pipeline/own-paths.ts';
+import { renderErrors } from './pipeline/render-error.ts';
+import { respond } from './pipeline/respond.ts';
+import { screen } from './pipeline/screen.ts';
+import { S3Error } from './s3/errors.ts';
+import { address, parseQuery } from './s3/query.ts';
+import type { Services } from './services.ts';
+
+export interface AppParts {
+  readonly services: Services;
+  readonly operations: readonly Operation[];
+  readonly limits: Limits;
+  readonly log: Log;
+  /** Answered as x-amz-id-2: names this process. */
+  readonly hostId: string;
+  readonly health: Health;
+}
+
+export interface App {
+  readonly handle: RequestListener;
+  /** The request that is being served on a socket, for errors that the HTTP parser finds. */
+  readonly exchanges: WeakMap<Duplex, Exchange>;
+}
+
+export function createApp(parts: AppParts): App {
+  const { services, limits, log, hostId, health } = parts;
+  const { config, clock } = services;
+  const exchanges = new WeakMap<Duplex, Exchange>();
+  const koa = new Koa<ExchangeState>();
+  koa.use(context({ clock, hostId, limits, log, exchanges }));
+  koa.use(renderErrors({ log, limits }));
+  koa.use(ownPaths({ domains: config.domains, health, limits }));
+  koa.use(s3(parts));
+  // Reached only when a socket fails beside the pipeline: there is nobody to answer.
+  koa.context.onerror = (error: Error | null) => {
+    if (error !== null && error !== undefined) log.debug({ err: error }, 'connection failed');
+  };
+  const handle = koa.callback();
+  return { exchanges, handle: (req, res) => void handle(req, res) };
+}
+
+function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
+  const { services, limits } = parts;
+  const table = detectTable(parts.operations);
+  const signingKeys = new SigningKeys();
+
+  return async (ctx) => {
+    const { exchange } = ctx.state;
+    const { headers, method } = exchange;
+    screen(exchange, limits);
+
+    const { bucket, key } = addressOf(exchange, services);
+    const query = parseQuery(exchange.target.rawQuery);
+    const level = bucket === '' ? 'service' : key === '' ? 'bucket' : 'object';
+    const operation = known(
+      detect(table, {
+        method,
+        level,
+        hasQuery: (name) => query.has(name),
+        hasHeader: (name) => headers.get(name) !== undefined,
+      }),
+    );
+    exchange.logFields.operation = operation.name;
+
+    // CORS has its place here: a preflight is never authenticated, and a browser can only read why
+    // authentication failed when that answer carries the CORS headers too.
+
+    services.namespace.refresh();
+    const authenticated = identify(exchange, services, signingKeys);
+    const bucketRecord = admit({
+      operation,
+      bucketName: bucket,
+      headers,
+      authenticated,
+      namespace: services.namespace,
+    });
+    const { handler } = operation;
+    if (handler === undefined) throw notImplemented(operation);
+
+    const bodyInput = {
+      kind: operation.body,
+      headers,
+      authenticated,
+      maxDocumentBytes: operation.maxDocumentBytes ?? limits.maxDocumentBytes,
+      checksumsOfObject: operation.checksumsOfObject === true,
+    };
+    screenBody(bodyInput);
+    // Whoever is refused above has not sent its body yet.
+    if (exchange.expectsContinue && operation.body !== 'none') exchange.res.writeContinue();
+    const decoded = await decodeBody({ ...bodyInput, raw: exchange.body });
+
+    const request: S3Request = {
+      requestId: exchange.requestId,
+      hostId: exchange.hostId,
+      method,
+      resource: exchange.target.rawPath,
+      bucket,
+      key,
+      bucketRecord,
+      query,
+      headers,
+      identity: authenticated.kind === 'signed' ? authenticated.identity : undefined,
+      body: decoded.body,
+      document: decoded.document,
+      decodedLength: decoded.decodedLength,
+      trailers: decoded.trailers,
+      get signal() {
+        return exchange.signal;
+      },
+      secure: exchange.secure,
+      origin: exchange.origin,
+    };
+    await respond(exchange, await handler(request, services), limits);
+  };
+}
+
+function addressOf(exchange: Exchange, services: Services): { bucket: string; key: string } {
+  const { target, headers, logFields } = exchange;
+  // `OPTIONS *` asks about the server as a whole.
+  if (target.rawPath === '*') return { bucket: '', key: '' };
+  const { bucket, key } = address({
+    rawPath: target.rawPath,
+    host: headers.get('host'),
+    domains: services.config.domains,
+  });
+  if (bucket !== '') logFields.bucket = bucket;
+  if (key !== '') logFields.key = key;
+  return { bucket, key };
+}
+
+function known(detected: Detected): Operation {
+  if (detected.kind === 'operation') return detected.operation;
+  throw new S3Error('MethodNotAllowed', { headers: { Allow: detected.allowed.join(', ') } });
+}
+
+/** By name, so that it can be told which call of a client is missing. */
+function notImplemented(operation: Operation): S3Error {
+  return new S3Error('NotImplemented', {
+    message: `${operation.name} is not implemented.`,
+    fields: { Operation: operation.name },
+  });
+}

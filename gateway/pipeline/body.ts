@@ -1,0 +1,148 @@
+/**
+ * From the bytes on the socket to the body an operation is promised: framing taken off, lengths and
+ * payload hash held against the head, documents read whole and verified. An operation that reads a
+ * stream to its end has all of that checked; one that stops early must not commit.
+ */
+import type { Authenticated } from '../auth/authenticate.ts';
+import { verifyPayloadSha256 } from '../auth/payload.ts';
+import type { BodyKind } from '../operations/operation.ts';
+import { AwsChunkedDecoder } from '../s3/aws-chunked.ts';
+import {
+  announcedChecksum,
+  announcedMd5,
+  announcedTrailers,
+  trailerChecksum,
+  verifyChecksum,
+  verifyMd5,
+} from '../s3/checksum-headers.ts';
+import { type DigestName, DigestSet } from '../s3/checksums.ts';
+import { invalidArgument, S3Error } from '../s3/errors.ts';
+import type { RequestBody } from './request-body.ts';
+import type { RequestHeaders } from './request-headers.ts';
+
+export interface DecodedBody {
+  readonly body: AsyncIterable<Buffer>;
+  readonly document: Buffer;
+  readonly decodedLength: number | undefined;
+  readonly trailers: ReadonlyMap<string, string>;
+}
+
+export interface BodyInput {
+  readonly kind: BodyKind;
+  readonly headers: RequestHeaders;
+  readonly raw: RequestBody;
+  readonly authenticated: Authenticated;
+  readonly maxDocumentBytes: number;
+  /** x-amz-checksum-* headers speak of something else than the document (CompleteMultipartUpload). */
+  readonly checksumsOfObject: boolean;
+}
+
+const noBytes = Buffer.alloc(0);
+const noTrailers: ReadonlyMap<string, string> = new Map();
+const nothing: DecodedBody = {
+  body: { async *[Symbol.asyncIterator]() {} },
+  document: noBytes,
+  decodedLength: undefined,
+  trailers: noTrailers,
+};
+
+/** Lengths are judged at once; everything else while the body is read. Throws S3Error. */
+export async function decodeBody(input: BodyInput): Promise<DecodedBody> {
+  if (input.kind === 'none') return nothing;
+  const stream = openStream(input);
+  if (input.kind === 'stream') return stream;
+  const document = await readDocument(input, stream);
+  return { ...nothing, document, decodedLength: document.length, trailers: stream.trailers };
+}
+
+/** What refuses a body by its head alone, so that it can be said before 100 Continue. */
+export function screenBody(input: Omit<BodyInput, 'raw'>): void {
+  if (input.kind === 'none') return;
+  const length = bodyLength(input);
+  if (input.kind === 'xml' && length !== undefined && length > input.maxDocumentBytes) {
+    throw documentTooLarge(input.maxDocumentBytes);
+  }
+}
+
+function openStream(input: BodyInput): DecodedBody {
+  const { authenticated, headers, raw } = input;
+  const { payload } = authenticated;
+  const decodedLength = bodyLength(input);
+  if (payload.kind === 'unsigned') return { ...nothing, body: raw, decodedLength };
+  if (payload.kind === 'sha256') {
+    return { ...nothing, body: verifyPayloadSha256(raw, payload.sha256), decodedLength };
+  }
+  const decoder = new AwsChunkedDecoder({
+    ...(authenticated.kind === 'signed' && authenticated.chunkSigner !== undefined
+      ? { verifier: authenticated.chunkSigner }
+      : {}),
+    ...(payload.kind === 'streaming-signed' ? {} : { trailers: announcedTrailers(headers) }),
+    ...(decodedLength === undefined ? {} : { decodedLength }),
+  });
+  return { ...nothing, body: unframed(raw, decoder), decodedLength, trailers: decoder.trailers };
+}
+
+async function* unframed(
+  raw: RequestBody,
+  decoder: AwsChunkedDecoder,
+): AsyncGenerator<Buffer, void, undefined> {
+  for await (const piece of raw) yield* decoder.push(piece);
+  decoder.finish();
+}
+
+/**
+ * Bytes of the body without framing, as the head tells it. Throws MissingContentLength: a plain
+ * object needs Content-Length, and a framed one needs its decoded length unless its own length is
+ * open too (Transfer-Encoding: chunked; botocore's uploads of unknown length over https).
+ */
+function bodyLength(input: Omit<BodyInput, 'raw'>): number | undefined {
+  const { headers, kind } = input;
+  const isFramed = input.authenticated.payload.kind.startsWith('streaming-');
+  const contentLength = lengthHeader(headers, 'content-length');
+  if (isFramed) {
+    const decoded = lengthHeader(headers, 'x-amz-decoded-content-length');
+    if (decoded === undefined && headers.get('transfer-encoding') === undefined) {
+      throw new S3Error('MissingContentLength');
+    }
+    return decoded;
+  }
+  if (contentLength === undefined && kind === 'stream') throw new S3Error('MissingContentLength');
+  return contentLength;
+}
+
+function lengthHeader(headers: RequestHeaders, name: string): number | undefined {
+  const text = headers.get(name);
+  if (text === undefined) return undefined;
+  if (!/^[0-9]{1,15}$/.test(text)) throw invalidArgument(name, text);
+  return Number(text);
+}
+
+async function readDocument(input: BodyInput, stream: DecodedBody): Promise<Buffer> {
+  const { headers, maxDocumentBytes } = input;
+  const md5 = announcedMd5(headers);
+  const checksum = input.checksumsOfObject ? undefined : announcedChecksum(headers);
+  const names: DigestName[] = md5 === undefined ? [] : ['MD5'];
+  if (checksum !== undefined) names.push(checksum.algorithm);
+  const digests = new DigestSet(names);
+  const pieces: Buffer[] = [];
+  if (input.raw.isAnnounced) {
+    for await (const piece of stream.body) {
+      pieces.push(piece);
+      digests.update(piece);
+      if (digests.length > maxDocumentBytes) throw documentTooLarge(maxDocumentBytes);
+    }
+  }
+  if (md5 !== undefined) verifyMd5(md5, digests.digest('MD5') ?? noBytes);
+  if (checksum !== undefined) {
+    const { algorithm } = checksum;
+    const expected = checksum.expected ?? trailerChecksum(algorithm, stream.trailers);
+    verifyChecksum(algorithm, expected, digests.digest(algorithm) ?? noBytes);
+  }
+  return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
+}
+
+function documentTooLarge(maxBytes: number): S3Error {
+  return new S3Error('MaxMessageLengthExceeded', {
+    fields: { MaxMessageLengthBytes: String(maxBytes) },
+  });
+}

@@ -1,0 +1,96 @@
+/**
+ * What Node's HTTP parser refuses. Most of it has no request yet; a body that breaks off or is framed
+ * wrongly has one, and its pipeline answers it.
+ */
+import type { Duplex } from 'node:stream';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import { renderError, S3Error } from '../s3/errors.ts';
+import { newRequestId } from './context.ts';
+import type { Exchange } from './exchange.ts';
+import { serverName } from './respond.ts';
+
+/** Time for the client to read the answer before the socket is destroyed with what it still sends. */
+const lingerMs = 1000;
+
+export interface ClientErrorParts {
+  readonly clock: Clock;
+  readonly hostId: string;
+  readonly log: Logger;
+  /** The request that is being served on a socket. */
+  readonly exchanges: WeakMap<Duplex, Exchange>;
+}
+
+export function clientErrorListener(
+  parts: ClientErrorParts,
+): (error: NodeJS.ErrnoException, socket: Duplex) => void {
+  return (cause, socket) => {
+    if (cause.code === 'ECONNRESET' || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const exchange = parts.exchanges.get(socket);
+    if (exchange !== undefined && !exchange.res.writableFinished) {
+      failRunning(exchange, cause, socket);
+      return;
+    }
+    answer(parts, refusalOf(cause), socket);
+  };
+}
+
+function failRunning(exchange: Exchange, cause: NodeJS.ErrnoException, socket: Duplex): void {
+  if (exchange.body.isPending) {
+    exchange.body.fail(new S3Error('IncompleteBody', { cause }));
+    return;
+  }
+  // A broken head pipelined behind a good request: that one's answer goes out, then it is over.
+  exchange.res.once('finish', () => socket.end());
+}
+
+/** Codes of llhttp (https://github.com/nodejs/llhttp) and of Node itself. */
+function refusalOf(cause: NodeJS.ErrnoException): S3Error {
+  switch (cause.code) {
+    case 'HPE_HEADER_OVERFLOW':
+      return new S3Error('RequestHeaderSectionTooLarge', { status: 431, cause });
+    case 'HPE_INVALID_METHOD':
+      return new S3Error('MethodNotAllowed', { cause });
+    case 'HPE_INVALID_URL':
+      return new S3Error('InvalidURI', { cause });
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new S3Error('RequestTimeout', { cause });
+    default:
+      return new S3Error('BadRequest', {
+        message: 'An error occurred when parsing the HTTP request.',
+        cause,
+      });
+  }
+}
+
+function answer(parts: ClientErrorParts, error: S3Error, socket: Duplex): void {
+  const { clock, hostId, log } = parts;
+  const requestId = newRequestId(clock);
+  const body = Buffer.from(renderError(error, { requestId, hostId }));
+  const head = [
+    `HTTP/1.1 ${error.status} ${error.code}`,
+    `Server: ${serverName}`,
+    `Date: ${new Date(clock.nowMs()).toUTCString()}`,
+    `x-amz-request-id: ${requestId}`,
+    `x-amz-id-2: ${hostId}`,
+    'Content-Type: application/xml',
+    `Content-Length: ${body.length}`,
+    'Connection: close',
+  ];
+  socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]));
+  // Closing over unread bytes resets the connection, and the answer with it: read on for a moment.
+  socket.resume();
+  const linger = setTimeout(() => socket.destroy(), lingerMs);
+  socket.once('close', () => clearTimeout(linger));
+  socket.once('error', () => socket.destroy());
+  const { status, code } = error;
+  log.info({ requestId, status, errorCode: code, cause: parserCode(error) }, 'request refused');
+}
+
+function parserCode(error: S3Error): string | undefined {
+  const { cause } = error;
+  return cause instanceof Error && 'code' in cause ? String(cause.code) : undefined;
+}

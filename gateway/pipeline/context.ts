@@ -1,0 +1,58 @@
+/** The first step: gives the request its ids and its clock, and writes its log line at the end. */
+import type { Duplex } from 'node:stream';
+import type { Middleware } from 'koa';
+import type { Logger } from 'pino';
+import type { Clock } from '../clock.ts';
+import type { Limits } from '../limits.ts';
+import { Exchange, type ExchangeState } from './exchange.ts';
+
+const requestIdBytes = 8;
+const hostIdBytes = 42;
+
+/** 16 upper-case hexadecimal digits, the form of S3's own. */
+export function newRequestId(clock: Clock): string {
+  return clock.randomBytes(requestIdBytes).toString('hex').toUpperCase();
+}
+
+/** Names this process in answers (x-amz-id-2); logged at start so that the two can be matched. */
+export function newHostId(clock: Clock): string {
+  return clock.randomBytes(hostIdBytes).toString('base64');
+}
+
+export function context(parts: {
+  readonly clock: Clock;
+  readonly hostId: string;
+  readonly limits: Limits;
+  readonly log: Logger;
+  /** Filled here, for what the parser finds while the request runs. */
+  readonly exchanges: WeakMap<Duplex, Exchange>;
+}): Middleware<ExchangeState> {
+  const { clock, hostId, limits, log, exchanges } = parts;
+  return async (ctx, next) => {
+    // Answers are written by pipeline/respond.ts, not by koa.
+    ctx.respond = false;
+    const identity = { requestId: newRequestId(clock), hostId, startedMs: clock.nowMs() };
+    const exchange = new Exchange(ctx.req, ctx.res, identity, limits);
+    ctx.state.exchange = exchange;
+    exchanges.set(ctx.req.socket, exchange);
+    await next();
+    log.info(logLine(exchange, clock.nowMs()), 'request');
+  };
+}
+
+/** nginx's number for a client that left before its answer. */
+const statusClientGone = 499;
+
+function logLine(exchange: Exchange, nowMs: number): object {
+  const { res, requestId, method, logFields } = exchange;
+  return {
+    requestId,
+    method,
+    ...logFields,
+    status: res.headersSent ? res.statusCode : statusClientGone,
+    bytesIn: exchange.body.bytesIn,
+    bytesOut: exchange.bytesOut,
+    durationMs: nowMs - exchange.startedMs,
+    remote: exchange.req.socket.remoteAddress,
+  };
+}

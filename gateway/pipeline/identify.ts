@@ -1,0 +1,42 @@
+/** Who asks: the signature in the head, verified against the namespace's users. */
+import { type Authenticated, authenticate, type Credentials } from '../auth/authenticate.ts';
+import type { SigningKeys } from '../auth/signing-keys.ts';
+import type { Services } from '../services.ts';
+import type { Exchange } from './exchange.ts';
+
+/** Throws S3Error for a signature that is there and not right. */
+export function identify(
+  exchange: Exchange,
+  services: Services,
+  signingKeys: SigningKeys,
+): Authenticated {
+  const authenticated = authenticate({
+    method: exchange.method,
+    rawPath: exchange.target.rawPath,
+    rawQuery: exchange.target.rawQuery,
+    rawHeaders: exchange.headers.pairs,
+    nowMs: services.clock.nowMs(),
+    region: services.config.region,
+    lookup: (accessKey) => credentials(services, accessKey),
+    signingKeys,
+  });
+  if (authenticated.kind === 'signed') {
+    exchange.logFields.accessKey = authenticated.identity.accessKey;
+  }
+  return authenticated;
+}
+
+function credentials(services: Services, accessKey: string): Credentials | undefined {
+  const found = services.namespace.userByAccessKey(accessKey);
+  if (found === undefined) return undefined;
+  const { user, key } = found;
+  return {
+    identity: {
+      userId: user.id,
+      accountId: user.accountId,
+      displayName: user.displayName,
+      accessKey: key.accessKey,
+    },
+    secret: key.secret,
+  };
+}

@@ -1,0 +1,134 @@
+/**
+ * The socket side of a request's body: pieces as they arrive, with backpressure, and a timer that
+ * runs only while the client owes the next byte, so that slow but living uploads go on for ever and
+ * dead ones do not. What nobody read can be drained within bounds, so that an early answer arrives.
+ *
+ * Node's own async iterator of a request is not used: leaving it destroys the socket, and with it
+ * the answer that says why.
+ */
+import type { IncomingMessage } from 'node:http';
+import { S3Error } from '../s3/errors.ts';
+
+export interface RequestBodyLimits {
+  /** The longest wait for the next byte. */
+  readonly bodyIdleTimeoutMs: number;
+  /** Bytes that may wait here before the socket is paused. */
+  readonly bodyQueueBytes: number;
+}
+
+export class RequestBody implements AsyncIterable<Buffer> {
+  readonly #req: IncomingMessage;
+  readonly #limits: RequestBodyLimits;
+  #queue: Buffer[] = [];
+  #queuedBytes = 0;
+  #isListening = false;
+  #hasEnded = false;
+  #failure: Error | undefined;
+  #wake: (() => void) | undefined;
+  /** Bytes that arrived, framing included. */
+  bytesIn = 0;
+
+  constructor(req: IncomingMessage, limits: RequestBodyLimits) {
+    this.#req = req;
+    this.#limits = limits;
+  }
+
+  /** True when the head announced a body, an empty one included. */
+  get isAnnounced(): boolean {
+    const { headers } = this.#req;
+    return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+  }
+
+  /** True while bytes of the body may still come. */
+  get isPending(): boolean {
+    return this.isAnnounced && !this.#req.complete;
+  }
+
+  /**
+   * Throws S3Error RequestTimeout when no byte arrives for too long, and IncompleteBody when the
+   * connection ends before the body does.
+   */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    this.#listen();
+    for (;;) {
+      const piece = this.#queue.shift();
+      if (piece !== undefined) {
+        this.#queuedBytes -= piece.length;
+        yield piece;
+        continue;
+      }
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#hasEnded) return;
+      if (this.#req.isPaused()) this.#req.resume();
+      if (!(await this.#nextEvent(this.#limits.bodyIdleTimeoutMs))) {
+        throw new S3Error('RequestTimeout');
+      }
+    }
+  }
+
+  /** Ends the body with an error that something else found: the parser, say. */
+  fail(failure: Error): void {
+    if (this.#hasEnded) return;
+    this.#failure ??= failure;
+    this.#wake?.();
+  }
+
+  /** Reads and forgets what is left, until its end or a bound. True when the end was reached. */
+  async drain(maxBytes: number, timeoutMs: number): Promise<boolean> {
+    this.#listen();
+    const stopAt = this.bytesIn + maxBytes;
+    let isTimeLeft = true;
+    const timer = setTimeout(() => {
+      isTimeLeft = false;
+      this.#wake?.();
+    }, timeoutMs);
+    try {
+      for (;;) {
+        this.#queue = [];
+        this.#queuedBytes = 0;
+        if (this.#hasEnded) return true;
+        if (!isTimeLeft || this.#failure !== undefined || this.bytesIn >= stopAt) return false;
+        if (this.#req.isPaused()) this.#req.resume();
+        await this.#nextEvent(timeoutMs);
+      }
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #listen(): void {
+    if (this.#isListening) return;
+    this.#isListening = true;
+    const req = this.#req;
+    req.on('data', (piece: Buffer) => {
+      this.bytesIn += piece.length;
+      this.#queue.push(piece);
+      this.#queuedBytes += piece.length;
+      if (this.#queuedBytes >= this.#limits.bodyQueueBytes) req.pause();
+      this.#wake?.();
+    });
+    req.once('end', () => {
+      this.#hasEnded = true;
+      this.#wake?.();
+    });
+    const broken = (cause?: Error) => this.fail(new S3Error('IncompleteBody', { cause }));
+    req.once('error', broken);
+    req.once('close', () => broken());
+    // It may all have happened before anybody listened.
+    if (req.readableEnded) this.#hasEnded = true;
+    else if (req.destroyed) broken();
+  }
+
+  /** False when nothing happened in time. */
+  #nextEvent(timeoutMs: number): Promise<boolean> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => settle(false), timeoutMs);
+      const settle = (happened: boolean) => {
+        clearTimeout(timer);
+        this.#wake = undefined;
+        resolve(happened);
+      };
+      this.#wake = () => settle(true);
+    });
+  }
+}

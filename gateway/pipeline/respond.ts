@@ -1,0 +1,133 @@
+/**
+ * The one place that writes answers. A stream's first piece is awaited before the head is sent, so
+ * that a page found corrupt at once is still an error document; behind the head a failure can only
+ * break the connection. A body that was not read is drained within bounds before the connection
+ * closes: closing with unread bytes resets it, and the client never sees the answer.
+ */
+import type { Limits } from '../limits.ts';
+import type { S3Response } from '../operations/operation.ts';
+import { ClientGone, type Exchange } from './exchange.ts';
+
+/** Pieces handed to the socket at once: a slow client shows progress at least this often. */
+const writeBytes = 256 * 1024;
+
+export const serverName = 'blobseer-s3';
+
+type Head = Record<string, string | number>;
+
+/** Throws what the body's source throws, and `ClientGone`. */
+export async function respond(
+  exchange: Exchange,
+  response: S3Response,
+  limits: Limits,
+): Promise<void> {
+  const { body } = response;
+  const head: Head = {
+    Server: serverName,
+    'x-amz-request-id': exchange.requestId,
+    'x-amz-id-2': exchange.hostId,
+    ...response.headers,
+  };
+  if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) {
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    if (bytes !== undefined) head['Content-Length'] = bytes.length;
+    else if (needsLength(exchange, response, head)) head['Content-Length'] = 0;
+    await writeWhole(
+      exchange,
+      response.status,
+      head,
+      hasBody(exchange, response) ? bytes : undefined,
+      limits,
+    );
+    return;
+  }
+  const pieces = body[Symbol.asyncIterator]();
+  try {
+    if (hasBody(exchange, response))
+      await writeStream(exchange, response.status, head, pieces, limits);
+    else await writeWhole(exchange, response.status, head, undefined, limits);
+  } finally {
+    await pieces.return?.();
+  }
+}
+
+/** No body goes with HEAD, 204 and 304 (RFC 9110 sections 9.3.2, 15.3.5, 15.4.5). */
+function hasBody(exchange: Exchange, { status }: S3Response): boolean {
+  return exchange.method !== 'HEAD' && status !== 204 && status !== 304;
+}
+
+/** A HEAD without Content-Length says nothing of the length that a GET would have. */
+function needsLength(exchange: Exchange, response: S3Response, head: Head): boolean {
+  return hasBody(exchange, response) && !('Content-Length' in head);
+}
+
+async function writeWhole(
+  exchange: Exchange,
+  status: number,
+  head: Head,
+  bytes: Buffer | undefined,
+  limits: Limits,
+): Promise<void> {
+  const { res } = exchange;
+  if (exchange.isClientGone) throw new ClientGone();
+  exchange.bytesOut += bytes?.length ?? 0;
+  if (!exchange.body.isPending) {
+    res.writeHead(status, head).end(bytes);
+    return;
+  }
+  res.writeHead(status, { ...head, Connection: 'close' });
+  if (bytes === undefined) res.flushHeaders();
+  else res.write(bytes);
+  await exchange.body.drain(limits.drainBytes, limits.drainTimeoutMs);
+  res.end();
+}
+
+async function writeStream(
+  exchange: Exchange,
+  status: number,
+  head: Head,
+  pieces: AsyncIterator<Buffer>,
+  limits: Limits,
+): Promise<void> {
+  const { res } = exchange;
+  let piece = await pieces.next();
+  if (exchange.isClientGone) throw new ClientGone();
+  const isUnread = exchange.body.isPending;
+  res.writeHead(status, isUnread ? { ...head, Connection: 'close' } : head);
+  while (piece.done !== true) {
+    const bytes = piece.value;
+    for (let at = 0; at < bytes.length; at += writeBytes) {
+      const slice = bytes.subarray(at, at + writeBytes);
+      if (!res.write(slice)) await drained(exchange, limits.bodyIdleTimeoutMs);
+      exchange.bytesOut += slice.length;
+    }
+    piece = await pieces.next();
+    if (exchange.isClientGone) throw new ClientGone();
+  }
+  const promised = head['Content-Length'];
+  if (promised !== undefined && Number(promised) !== exchange.bytesOut) {
+    throw new Error(`the answer has ${exchange.bytesOut} bytes instead of ${promised}`);
+  }
+  if (isUnread) await exchange.body.drain(limits.drainBytes, limits.drainTimeoutMs);
+  res.end();
+}
+
+/** Resolves when the socket took what was written; throws ClientGone when it is closed or stuck. */
+function drained(exchange: Exchange, timeoutMs: number): Promise<void> {
+  const { res } = exchange;
+  return new Promise((resolve, reject) => {
+    const settle = (failure?: Error) => {
+      clearTimeout(timer);
+      res.off('drain', onDrain);
+      res.off('close', onClose);
+      if (failure === undefined) resolve();
+      else reject(failure);
+    };
+    const onDrain = () => settle();
+    const onClose = () => settle(new ClientGone());
+    const timer = setTimeout(() => settle(new ClientGone('the client stopped reading')), timeoutMs);
+    res.once('drain', onDrain);
+    res.once('close', onClose);
+    if (res.destroyed) onClose();
+  });
+}

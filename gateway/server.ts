@@ -1,0 +1,145 @@
+/**
+ * The listeners: node:http and node:https with their traps disarmed (each is said where it is set),
+ * and a close that drains. What the parser refuses before there is a request is answered here, as
+ * XML with a request id like every other error.
+ */
+import { X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { createSecureContext, type SecureContext } from 'node:tls';
+import { ConfigError, type ListenAddress, type TlsPair } from './config.ts';
+import type { Limits } from './limits.ts';
+import { type ClientErrorParts, clientErrorListener } from './pipeline/client-error.ts';
+
+/** Socket reads of this size: Node's default of 16 KiB costs a third of the upload speed. */
+const socketReadBytes = 64 * 1024;
+
+/** How often idle connections are looked for while the listeners close. */
+const idleSweepMs = 50;
+
+export interface ListenerParts extends ClientErrorParts {
+  readonly handle: RequestListener;
+  readonly limits: Limits;
+}
+
+export interface Listener {
+  /** As it is served: the port is the one taken where 0 was asked for. */
+  readonly url: string;
+  /** Stops accepting at once; resolves when running requests are answered, or cut after `drainMs`. */
+  close(drainMs: number): Promise<void>;
+}
+
+export async function listen(
+  address: ListenAddress,
+  tls: readonly TlsPair[],
+  parts: ListenerParts,
+): Promise<Listener> {
+  const server = createServer(address, tls, parts);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(address, cause)));
+    server.listen(address.port, address.host, resolve);
+  });
+  const scheme = address.secure ? 'https' : 'http';
+  return {
+    url: `${scheme}://${shownHost(address.host)}:${portOf(server)}`,
+    close: (drainMs) => closeServer(server, drainMs),
+  };
+}
+
+function createServer(
+  address: ListenAddress,
+  tls: readonly TlsPair[],
+  parts: ListenerParts,
+): Server {
+  const { limits, handle } = parts;
+  const options = {
+    // It covers the whole body and would kill live uploads; the body has a progress timer instead.
+    requestTimeout: 0,
+    headersTimeout: limits.headersTimeoutMs,
+    // Node's 5 s race the pools of SDKs, which reuse a connection at the moment it is closed.
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    maxHeaderSize: limits.maxHeaderBytes,
+    // A missing Host is answered by pipeline/screen.ts, with a request id.
+    requireHostHeader: false,
+    noDelay: true,
+    highWaterMark: socketReadBytes,
+  };
+  const server: Server = address.secure
+    ? createHttpsServer({ ...options, ...tlsOptions(tls) }, handle)
+    : createHttpServer(options, handle);
+  // Headers above this count are dropped silently: one more than allowed shows that there were more.
+  server.maxHeadersCount = limits.maxHeaderCount + 1;
+  // Otherwise Node answers 100 before anybody looked at the request, and 417 to other expectations.
+  server.on('checkContinue', handle);
+  server.on('checkExpectation', handle);
+  server.on('clientError', clientErrorListener(parts));
+  return server;
+}
+
+interface Certificate {
+  readonly x509: X509Certificate;
+  readonly context: SecureContext;
+}
+
+/** The certificate whose names cover the server name asked for; the first one for all others. */
+function tlsOptions(pairs: readonly TlsPair[]) {
+  const certificates = pairs.map(readCertificate);
+  const first = pairs[0];
+  if (first === undefined) throw new ConfigError('https needs tls-cert and tls-key');
+  return {
+    cert: readFileSync(first.certFile),
+    key: readFileSync(first.keyFile),
+    SNICallback(name: string, done: (error: Error | null, context?: SecureContext) => void) {
+      const covering = certificates.find(({ x509 }) => x509.checkHost(name) !== undefined);
+      done(null, (covering ?? certificates[0])?.context);
+    },
+  };
+}
+
+function readCertificate({ certFile, keyFile }: TlsPair): Certificate {
+  try {
+    const cert = readFileSync(certFile);
+    const key = readFileSync(keyFile);
+    return { x509: new X509Certificate(cert), context: createSecureContext({ cert, key }) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new ConfigError(`tls-cert ${certFile} with tls-key ${keyFile}: ${reason}`);
+  }
+}
+
+function listenError(address: ListenAddress, cause: NodeJS.ErrnoException): Error {
+  const place = `${shownHost(address.host)}:${address.port}`;
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'the port is taken; stop what uses it or give another with --listen',
+    EACCES: 'this user may not take the port; ports below 1024 need a privilege',
+    EADDRNOTAVAIL: 'no network interface of this machine has the address',
+    ENOTFOUND: 'the host name is not known',
+  };
+  const reason = reasons[cause.code ?? ''] ?? cause.message;
+  return new ConfigError(`cannot listen on ${place}: ${reason}`);
+}
+
+function shownHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function portOf(server: Server): number {
+  const address: AddressInfo | string | null = server.address();
+  return address !== null && typeof address === 'object' ? address.port : 0;
+}
+
+async function closeServer(server: Server, drainMs: number): Promise<void> {
+  // Node leaves a connection open that becomes idle after close() began.
+  const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
+  const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+  try {
+    await new Promise<void>((resolve) => {
+      server.close(() => resolve());
+    });
+  } finally {
+    clearInterval(sweep);
+    clearTimeout(cut);
+  }
+}
