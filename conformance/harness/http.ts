@@ -36,6 +36,8 @@ export interface RawRequest {
   readonly chunkedTransfer?: boolean;
   /** Sends the body only once the server has asked for it; the request needs `Expect`. */
   readonly waitForContinue?: boolean;
+  /** Without an answer for so long it fails; 0 waits for ever. */
+  readonly timeoutMs?: number;
   /** Leave out what `signedHeaders` would add: send exactly these headers. */
   readonly exactHeaders?: boolean;
 }
@@ -160,7 +162,7 @@ function exchange(
       setHost: false,
       agent: false,
       rejectUnauthorized: false,
-      timeout: requestTimeoutMs,
+      timeout: request.timeoutMs ?? requestTimeoutMs,
     });
     outgoing.on('continue', () => {
       continued = true;

@@ -1,0 +1,247 @@
+/**
+ * The crash test: clients write without pause while the server, or single workers of it, are killed
+ * with SIGKILL at random moments. Every acknowledged write must be there after each restart, every
+ * acknowledged delete must stay, nothing half-written may be seen, `check` must be clean, and when
+ * all is deleted the space must come back.
+ *
+ * Runs small in the suite (crash.test.ts), and by hand as hard as one likes:
+ *   node dist/conformance/durability/crash.js --kills 50 --worker-kills 200 [--seed N] [--writers N]
+ */
+import assert from 'node:assert/strict';
+import { readdirSync, statSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { clearBucket, emptyBucket } from '../harness/buckets.ts';
+import { Gateway } from '../harness/gateway.ts';
+import { type Endpoint, type RawRequest, send } from '../harness/http.ts';
+import { killProcess } from '../harness/processes.ts';
+import { makeClient } from '../harness/target.ts';
+import { Contents } from './contents.ts';
+import { chooseSeed, SeededRandom } from './seeded-random.ts';
+import { type ServerUnderTest, Writer } from './writer.ts';
+
+export interface CrashOptions {
+  /** Kills of the whole server. */
+  readonly kills: number;
+  /** Kills of single workers of a running server. */
+  readonly workerKills: number;
+  readonly seed: number;
+  readonly writers?: number;
+  readonly log?: (line: string) => void;
+}
+
+export interface CrashReport {
+  readonly kills: number;
+  readonly workerKills: number;
+  readonly acknowledged: number;
+  readonly unanswered: number;
+}
+
+const plainBucket = 'crash-plain';
+const versionedBucket = 'crash-versioned';
+const keysPerWriter = 8;
+const workersCount = 2;
+const workerReturnTimeoutMs = 30_000;
+const sweepTimeoutMs = 120_000;
+
+export async function crash(options: CrashOptions): Promise<CrashReport> {
+  const { log = () => {} } = options;
+  log(`seed ${options.seed}`);
+  const random = new SeededRandom(options.seed);
+  const contents = new Contents(options.seed);
+  const gateway = await Gateway.start({ workers: workersCount });
+  try {
+    const report = await new CrashRun(options, gateway, random, contents).run();
+    await gateway.remove();
+    return report;
+  } catch (error) {
+    gateway.killNow();
+    const where = `seed ${options.seed}, data directory kept: ${gateway.dataDirectory}`;
+    throw new Error(`${(error as Error).message} (${where})`, { cause: error });
+  }
+}
+
+class CrashRun implements ServerUnderTest {
+  readonly #options: CrashOptions;
+  readonly #gateway: Gateway;
+  readonly #random: SeededRandom;
+  readonly #writers: Writer[];
+  readonly #log: (line: string) => void;
+  kills = 0;
+
+  constructor(options: CrashOptions, gateway: Gateway, random: SeededRandom, contents: Contents) {
+    this.#options = options;
+    this.#gateway = gateway;
+    this.#random = random;
+    this.#log = options.log ?? (() => {});
+    this.#writers = Array.from({ length: options.writers ?? 6 }, (_, index) => {
+      const isVersioned = index % 2 === 1;
+      return new Writer({
+        server: this,
+        contents,
+        random: random.fork(),
+        name: `writer ${index}`,
+        bucket: isVersioned ? versionedBucket : plainBucket,
+        isVersioned,
+        keyCount: keysPerWriter,
+      });
+    });
+  }
+
+  /** The port changes with every start: the endpoint is looked up for every request. */
+  send(request: RawRequest) {
+    const { endpoint, credentials } = this.#gateway;
+    const target: Endpoint = { endpoint, credentials, region: 'us-east-1' };
+    return send(target, request);
+  }
+
+  async run(): Promise<CrashReport> {
+    await this.#createBuckets();
+    for (let round = 1; round <= this.#options.kills; round += 1) {
+      await this.#whileWriting(() => this.#killServer(round));
+      await Promise.all(this.#writers.map((writer) => writer.verifyAll()));
+      this.#log(`kill ${round}/${this.#options.kills}: ${this.#total()}`);
+    }
+    if (this.#options.workerKills > 0) {
+      await this.#whileWriting(() => this.#killWorkers());
+      await Promise.all(this.#writers.map((writer) => writer.verifyAll()));
+    }
+    await this.#checkIsClean('after the kills');
+    await this.#gateway.start();
+    await Promise.all(this.#writers.map((writer) => writer.verifyAll()));
+    await this.#spaceReturns();
+    const { acknowledged, unanswered } = this.#sums();
+    return {
+      kills: this.#options.kills,
+      workerKills: this.#options.workerKills,
+      acknowledged,
+      unanswered,
+    };
+  }
+
+  async #createBuckets(): Promise<void> {
+    for (const bucket of [plainBucket, versionedBucket]) {
+      const answer = await this.send({ method: 'PUT', path: `/${bucket}` });
+      assert.equal(answer.status, 200, answer.text);
+    }
+    const answer = await this.send({
+      method: 'PUT',
+      path: `/${versionedBucket}?versioning`,
+      body: '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>',
+    });
+    assert.equal(answer.status, 200, answer.text);
+  }
+
+  /** Runs `disturb` while all writers write; the first failure of anyone ends it. */
+  async #whileWriting(disturb: () => Promise<void>): Promise<void> {
+    const ending = new AbortController();
+    const writing = Promise.all(this.#writers.map((writer) => writer.run(ending.signal)));
+    writing.catch(() => ending.abort());
+    try {
+      await disturb();
+    } finally {
+      ending.abort();
+      await writing;
+    }
+  }
+
+  async #killServer(round: number): Promise<void> {
+    await delay(this.#random.integer(50, 900));
+    // Now and then only the primary: its workers must not go on serving a directory they lost.
+    await (round % 3 === 0 ? this.#gateway.killPrimary() : this.#gateway.kill());
+    await this.#gateway.start();
+    this.kills += 1;
+    await delay(this.#random.integer(0, 200));
+  }
+
+  async #killWorkers(): Promise<void> {
+    for (let round = 1; round <= this.#options.workerKills; round += 1) {
+      await delay(this.#random.integer(20, 300));
+      killProcess(this.#random.pick(await this.#allWorkers()));
+      this.kills += 1;
+      if (round % 20 === 0) {
+        this.#log(`worker kill ${round}/${this.#options.workerKills}: ${this.#total()}`);
+      }
+    }
+    await this.#allWorkers();
+  }
+
+  /** Waits until the primary has as many workers as it should. */
+  async #allWorkers(): Promise<number[]> {
+    const deadline = Date.now() + workerReturnTimeoutMs;
+    for (;;) {
+      const workers = this.#gateway.workers();
+      if (workers.length >= workersCount) return workers;
+      if (Date.now() > deadline) throw new Error('a killed worker was not replaced');
+      await delay(10);
+    }
+  }
+
+  async #checkIsClean(when: string): Promise<void> {
+    assert.equal(await this.#gateway.stop(), 0, 'exit status after SIGTERM');
+    const { status, output } = await this.#gateway.check();
+    assert.equal(status, 0, `check ${when}: ${output}`);
+  }
+
+  /** Deletes everything, and waits until the page files are gone. */
+  async #spaceReturns(): Promise<void> {
+    const client = makeClient(this.#gateway.endpoint, this.#gateway.credentials);
+    for (const bucket of [plainBucket, versionedBucket]) {
+      await clearBucket(client, bucket);
+      await emptyBucket(client, bucket);
+    }
+    client.destroy();
+    const deadline = Date.now() + sweepTimeoutMs;
+    for (;;) {
+      const left = pageFiles(this.#gateway.dataDirectory);
+      if (left.length === 0) break;
+      if (Date.now() > deadline) {
+        assert.fail(
+          `${left.length} page files are left after the sweep: ${left.slice(0, 5).join()}`,
+        );
+      }
+      await delay(200);
+    }
+    await this.#checkIsClean('after all was deleted');
+  }
+
+  #sums() {
+    return {
+      acknowledged: this.#writers.reduce((sum, writer) => sum + writer.acknowledged, 0),
+      unanswered: this.#writers.reduce((sum, writer) => sum + writer.unanswered, 0),
+    };
+  }
+
+  #total(): string {
+    const { acknowledged, unanswered } = this.#sums();
+    return `${acknowledged} writes acknowledged, ${unanswered} not answered`;
+  }
+}
+
+/** Every file under `pages/`: the pages that are too large to lie in LMDB. */
+function pageFiles(dataDirectory: string): string[] {
+  const folder = path.join(dataDirectory, 'pages');
+  return readdirSync(folder, { recursive: true })
+    .map(String)
+    .filter((name) => statSync(path.join(folder, name), { throwIfNoEntry: false })?.isFile());
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { values } = parseArgs({
+    options: {
+      kills: { type: 'string', default: '50' },
+      'worker-kills': { type: 'string', default: '200' },
+      seed: { type: 'string' },
+      writers: { type: 'string', default: '6' },
+    },
+  });
+  const report = await crash({
+    kills: Number(values.kills),
+    workerKills: Number(values['worker-kills']),
+    seed: chooseSeed(values.seed),
+    writers: Number(values.writers),
+    log: (line) => console.log(line),
+  });
+  console.log(JSON.stringify(report));
+}
