@@ -1,0 +1,125 @@
+/**
+ * The processes on one data directory. Each has a number (an instance) and publishes, while it has
+ * anything to say, a lower bound of the commit sequence that its running reads may still need.
+ * Only what died before the least bound of all living instances may be reclaimed. A process number
+ * of the operating system says nothing in a container, so who is alive is told by the supervisor
+ * (server processes) or by a heartbeat (tools).
+ */
+import type { ReadLease } from '../blobseer.ts';
+import { BlobSeerError } from '../errors.ts';
+import type { Store, Table, Transaction } from '../store.ts';
+import { idKey } from './records.ts';
+
+export type InstanceKind = 'server' | 'tool';
+
+/** How often bounds are published. Reclaim lags behind deletes by about this. */
+export const publishEveryMs = 1000;
+/** A tool that has not been heard of for so long is taken for dead. */
+const toolSilenceMs = 120_000;
+const toolHeartbeatMs = 30_000;
+const kindCode: Record<InstanceKind, number> = { server: 0, tool: 1 };
+
+export interface InstanceRow {
+  readonly id: number;
+  readonly kind: InstanceKind;
+  readonly bound: number;
+  readonly heardMs: number;
+}
+
+/** All rows; there are as many as processes. */
+export function listInstances(table: Table): InstanceRow[] {
+  return table.range({ limit: 10_000 }).map(({ key, value }) => ({
+    id: key.readUIntBE(0, 6),
+    kind: value.readUInt8(0) === kindCode.tool ? 'tool' : 'server',
+    bound: value.readDoubleBE(1),
+    heardMs: value.readDoubleBE(9),
+  }));
+}
+
+export function isSilentTool(row: InstanceRow, nowMs: number): boolean {
+  return row.kind === 'tool' && nowMs - row.heardMs > toolSilenceMs;
+}
+
+export class Instance {
+  readonly id: number;
+  private readonly kind: InstanceKind;
+  private readonly store: Store;
+  private readonly table: Table;
+  private readonly nowMs: () => number;
+  private readonly leases = new Set<{ readonly sequence: number }>();
+  private readonly key: Buffer;
+  private lastSeen = 0;
+  private published = -1;
+  private publishedMs = 0;
+
+  constructor(store: Store, id: number, kind: InstanceKind, nowMs: () => number) {
+    this.id = id;
+    this.kind = kind;
+    this.store = store;
+    this.table = store.table('instances');
+    this.nowMs = nowMs;
+    this.key = idKey(id);
+  }
+
+  async register(): Promise<void> {
+    await this.store.commit((transaction) => {
+      this.lastSeen = transaction.sequence;
+      this.write(transaction, transaction.sequence);
+    });
+  }
+
+  /**
+   * A lease counts from the newest commit that this process knew of, which is at or before what the
+   * read is going to see: a lower bound, at no cost.
+   */
+  lease(): ReadLease {
+    const lease = { sequence: this.lastSeen };
+    this.leases.add(lease);
+    return { release: () => void this.leases.delete(lease) };
+  }
+
+  /** The oldest commit that a read of this process may need, as of now. */
+  bound(): number {
+    this.store.refresh();
+    this.lastSeen = this.store.sequence();
+    let bound = this.lastSeen;
+    for (const lease of this.leases) bound = Math.min(bound, lease.sequence);
+    return bound;
+  }
+
+  /** Publishes the bound where it has risen. A quiet process writes nothing. */
+  async publish(): Promise<void> {
+    const bound = this.bound();
+    const quiet = bound <= this.published + 1; // one of them is the last publishing itself
+    const beating =
+      this.kind === 'tool' && this.nowMs() - this.publishedMs >= toolHeartbeatMs;
+    if (quiet && !beating) return;
+    await this.store.commit((transaction) => {
+      this.checkAlive();
+      this.write(transaction, bound);
+    });
+    this.published = bound;
+  }
+
+  /** Inside a commit: that nobody has declared this process dead, so that its leases held so far. */
+  checkAlive(): void {
+    if (!this.table.has(this.key)) {
+      throw new BlobSeerError('stopped', `instance ${this.id} was declared dead`);
+    }
+  }
+
+  async unregister(): Promise<void> {
+    await this.store.commit((transaction) => {
+      transaction.remove(this.table, this.key);
+    });
+  }
+
+  private write(transaction: Transaction, bound: number): void {
+    const value = Buffer.allocUnsafe(17);
+    this.publishedMs = this.nowMs();
+    value.writeUInt8(kindCode[this.kind], 0);
+    value.writeDoubleBE(bound, 1);
+    value.writeDoubleBE(this.publishedMs, 9);
+    transaction.put(this.table, this.key, value);
+  }
+}

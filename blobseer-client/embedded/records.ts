@@ -1,0 +1,303 @@
+/**
+ * The bytes of the embedded engine's own records: fixed layouts, big endian, so that keys sort as
+ * numbers do. Ids, versions and sizes take 48 bits; page indexes 32.
+ */
+import type { SnapshotRef } from '../blobseer.ts';
+import { BlobSeerError } from '../errors.ts';
+import type { Interval } from '../algorithms/intervals.ts';
+import type { Run } from '../algorithms/liveness.ts';
+import type { Block, Tree } from '../algorithms/segment-tree.ts';
+
+/** Where a page is, how long it is, and the CRC32C of its bytes. Pages are numbered within a write. */
+export interface PageAddress {
+  readonly writeId: number;
+  readonly index: number;
+  readonly crc: number;
+  readonly length: number;
+  /** In the write's page file; otherwise in the pages table. */
+  readonly inFile: boolean;
+}
+
+/** Names a block of the segment tree: blocks are numbered within a write. */
+export interface BlockRef {
+  readonly writeId: number;
+  readonly index: number;
+}
+
+export type PageTree = Tree<PageAddress, BlockRef>;
+export type PageBlock = Block<PageAddress, BlockRef>;
+
+/** A version of a blob, as the version manager remembers it. */
+export interface SnapshotRecord {
+  /** References held on it; 0 once released, when it only stands between others in the parent tree. */
+  readonly references: number;
+  readonly size: number;
+  readonly pageSize: number;
+  /** The snapshot it shares pages with. */
+  readonly parent: SnapshotRef | undefined;
+  readonly tree: PageTree;
+  /** Pages of the parent that it can see: its own page count, or less after a smaller one between
+   * them was dissolved. */
+  readonly visiblePages: number;
+  /** The pages and blocks that it wrote itself (or took over from released ancestors). */
+  readonly runs: readonly Run[];
+}
+
+/** What is known of a blob apart from its snapshots. */
+export interface BlobRecord {
+  readonly pageSize: number;
+  /** The last ticket taken. */
+  readonly lastVersion: number;
+  /** Snapshot records that still exist. */
+  readonly snapshots: number;
+}
+
+/** A page file. Pages lie in the order of `layout`, `pageSize` apart; the last may be short. */
+export interface FileRecord {
+  /** The process that wrote this generation of the file. */
+  readonly instance: number;
+  /** Counts the rewritings. */
+  readonly generation: number;
+  readonly pageSize: number;
+  /** Page indexes that the file holds. */
+  readonly layout: readonly Interval[];
+  /** Page indexes that some snapshot still needs. */
+  readonly live: readonly Interval[];
+}
+
+const recordVersion = 1;
+const addressBytes = 18;
+const refBytes = 10;
+const runsAt = 24 + addressBytes + 4;
+const snapshotHeaderBytes = runsAt + 4;
+const runBytes = 19;
+const inFileBit = 0x8000_0000;
+
+export function snapshotKey(ref: SnapshotRef): Buffer {
+  const key = Buffer.allocUnsafe(12);
+  key.writeUIntBE(ref.blobId, 0, 6);
+  key.writeUIntBE(ref.version, 6, 6);
+  return key;
+}
+
+export function decodeSnapshotKey(key: Buffer, offset = 0): SnapshotRef {
+  return { blobId: key.readUIntBE(offset, 6), version: key.readUIntBE(offset + 6, 6) };
+}
+
+/** The key of page or block `index` of a write. */
+export function unitKey(writeId: number, index: number): Buffer {
+  const key = Buffer.allocUnsafe(refBytes);
+  key.writeUIntBE(writeId, 0, 6);
+  key.writeUInt32BE(index, 6);
+  return key;
+}
+
+export function decodeUnitKey(key: Buffer): BlockRef {
+  return { writeId: key.readUIntBE(0, 6), index: key.readUInt32BE(6) };
+}
+
+export function idKey(id: number): Buffer {
+  const key = Buffer.allocUnsafe(6);
+  key.writeUIntBE(id, 0, 6);
+  return key;
+}
+
+function writeAddress(target: Buffer, at: number, page: PageAddress | null): void {
+  if (page === null) {
+    target.fill(0, at, at + addressBytes);
+    return;
+  }
+  target.writeUIntBE(page.writeId, at, 6);
+  target.writeUInt32BE(page.index, at + 6);
+  target.writeUInt32BE(page.crc, at + 10);
+  target.writeUInt32BE(page.inFile ? page.length + inFileBit : page.length, at + 14);
+}
+
+function readAddress(source: Buffer, at: number): PageAddress | null {
+  const writeId = source.readUIntBE(at, 6);
+  if (writeId === 0) return null;
+  const length = source.readUInt32BE(at + 14);
+  return {
+    writeId,
+    index: source.readUInt32BE(at + 6),
+    crc: source.readUInt32BE(at + 10),
+    length: length >= inFileBit ? length - inFileBit : length,
+    inFile: length >= inFileBit,
+  };
+}
+
+export function encodeBlock(block: PageBlock): Buffer {
+  if ('leaves' in block) {
+    const bytes = Buffer.allocUnsafe(4 + block.leaves.length * addressBytes);
+    bytes.writeUInt16BE(block.level, 0);
+    bytes.writeUInt16BE(block.leaves.length, 2);
+    block.leaves.forEach((leaf, index) => {
+      writeAddress(bytes, 4 + index * addressBytes, leaf);
+    });
+    return bytes;
+  }
+  const bytes = Buffer.alloc(4 + block.blocks.length * refBytes);
+  bytes.writeUInt16BE(block.level, 0);
+  bytes.writeUInt16BE(block.blocks.length, 2);
+  block.blocks.forEach((ref, index) => {
+    if (ref !== null) unitKey(ref.writeId, ref.index).copy(bytes, 4 + index * refBytes);
+  });
+  return bytes;
+}
+
+export function decodeBlock(bytes: Buffer): PageBlock {
+  const level = bytes.readUInt16BE(0);
+  const count = bytes.readUInt16BE(2);
+  const width = level === 1 ? addressBytes : refBytes;
+  if (level === 0 || bytes.length !== 4 + count * width) throw damaged('tree block');
+  if (level === 1) {
+    const leaves: (PageAddress | null)[] = [];
+    for (let index = 0; index < count; index++)
+      leaves.push(readAddress(bytes, 4 + index * addressBytes));
+    return { level: 1, leaves };
+  }
+  const blocks: (BlockRef | null)[] = [];
+  for (let index = 0; index < count; index++) blocks.push(readRef(bytes, 4 + index * refBytes));
+  return { level, blocks };
+}
+
+function readRef(source: Buffer, at: number): BlockRef | null {
+  const writeId = source.readUIntBE(at, 6);
+  return writeId === 0 ? null : { writeId, index: source.readUInt32BE(at + 6) };
+}
+
+export function encodeSnapshot(record: SnapshotRecord): Buffer {
+  const { parent, tree, runs } = record;
+  const bytes = Buffer.alloc(snapshotHeaderBytes + runs.length * runBytes);
+  bytes.writeUInt8(recordVersion, 0);
+  bytes.writeUInt32BE(record.references, 1);
+  bytes.writeUIntBE(record.size, 5, 6);
+  bytes.writeUInt8(Math.log2(record.pageSize), 11);
+  if (parent !== undefined) snapshotKey(parent).copy(bytes, 12);
+  if (tree.root !== null) unitKey(tree.root.writeId, tree.root.index).copy(bytes, 24);
+  else writeAddress(bytes, 24, tree.leaf);
+  bytes.writeUInt32BE(record.visiblePages, 24 + addressBytes);
+  bytes.writeUInt32BE(runs.length, runsAt);
+  runs.forEach((run, index) => {
+    writeRun(bytes, snapshotHeaderBytes + index * runBytes, run);
+  });
+  return bytes;
+}
+
+function writeRun(target: Buffer, at: number, run: Run): void {
+  target.writeUInt8(run.level | (run.inFile ? 0x80 : 0), at);
+  target.writeUInt32BE(run.start, at + 1);
+  target.writeUInt32BE(run.count, at + 5);
+  target.writeUIntBE(run.writeId, at + 9, 6);
+  target.writeUInt32BE(run.firstIndex, at + 15);
+}
+
+/** Without its runs: all that a reader needs. */
+export function decodeSnapshotHead(bytes: Buffer): Omit<SnapshotRecord, 'runs'> {
+  if (bytes.length < snapshotHeaderBytes || bytes.readUInt8(0) !== recordVersion) {
+    throw damaged('snapshot record');
+  }
+  const size = bytes.readUIntBE(5, 6);
+  const pageSize = 2 ** bytes.readUInt8(11);
+  const pageCount = Math.ceil(size / pageSize);
+  const parent = decodeSnapshotKey(bytes, 12);
+  return {
+    references: bytes.readUInt32BE(1),
+    size,
+    pageSize,
+    parent: parent.blobId === 0 ? undefined : parent,
+    visiblePages: bytes.readUInt32BE(24 + addressBytes),
+    tree: {
+      pageCount,
+      leaf: pageCount === 1 ? readAddress(bytes, 24) : null,
+      root: pageCount > 1 ? readRef(bytes, 24) : null,
+    },
+  };
+}
+
+export function decodeSnapshot(bytes: Buffer): SnapshotRecord {
+  const head = decodeSnapshotHead(bytes);
+  const count = bytes.readUInt32BE(runsAt);
+  if (bytes.length !== snapshotHeaderBytes + count * runBytes) throw damaged('snapshot record');
+  const runs: Run[] = [];
+  for (let index = 0; index < count; index++) {
+    const at = snapshotHeaderBytes + index * runBytes;
+    const kind = bytes.readUInt8(at);
+    runs.push({
+      level: kind & 0x7f,
+      inFile: kind >= 0x80,
+      start: bytes.readUInt32BE(at + 1),
+      count: bytes.readUInt32BE(at + 5),
+      writeId: bytes.readUIntBE(at + 9, 6),
+      firstIndex: bytes.readUInt32BE(at + 15),
+    });
+  }
+  return { ...head, runs };
+}
+
+export function encodeBlob(record: BlobRecord): Buffer {
+  const bytes = Buffer.allocUnsafe(14);
+  bytes.writeUInt8(recordVersion, 0);
+  bytes.writeUInt8(Math.log2(record.pageSize), 1);
+  bytes.writeUIntBE(record.lastVersion, 2, 6);
+  bytes.writeUIntBE(record.snapshots, 8, 6);
+  return bytes;
+}
+
+export function decodeBlob(bytes: Buffer): BlobRecord {
+  if (bytes.length !== 14 || bytes.readUInt8(0) !== recordVersion) throw damaged('blob record');
+  return {
+    pageSize: 2 ** bytes.readUInt8(1),
+    lastVersion: bytes.readUIntBE(2, 6),
+    snapshots: bytes.readUIntBE(8, 6),
+  };
+}
+
+export function encodeFile(record: FileRecord): Buffer {
+  const bytes = Buffer.allocUnsafe(12 + 4 + (record.layout.length + record.live.length) * 8);
+  bytes.writeUInt8(recordVersion, 0);
+  bytes.writeUIntBE(record.instance, 1, 6);
+  bytes.writeUInt32BE(record.generation, 7);
+  bytes.writeUInt8(Math.log2(record.pageSize), 11);
+  bytes.writeUInt32BE(record.layout.length, 12);
+  let at = 16;
+  for (const { start, end } of [...record.layout, ...record.live]) {
+    bytes.writeUInt32BE(start, at);
+    bytes.writeUInt32BE(end, at + 4);
+    at += 8;
+  }
+  return bytes;
+}
+
+export function decodeFile(bytes: Buffer): FileRecord {
+  if (bytes.length < 16 || bytes.readUInt8(0) !== recordVersion || bytes.length % 8 !== 0) {
+    throw damaged('page file record');
+  }
+  const intervals: Interval[] = [];
+  for (let at = 16; at < bytes.length; at += 8) {
+    intervals.push({ start: bytes.readUInt32BE(at), end: bytes.readUInt32BE(at + 4) });
+  }
+  const layoutCount = bytes.readUInt32BE(12);
+  return {
+    instance: bytes.readUIntBE(1, 6),
+    generation: bytes.readUInt32BE(7),
+    pageSize: 2 ** bytes.readUInt8(11),
+    layout: intervals.slice(0, layoutCount),
+    live: intervals.slice(layoutCount),
+  };
+}
+
+/** Where page `index` begins in the file; undefined when the file does not hold it. */
+export function fileOffset(record: FileRecord, index: number): number | undefined {
+  let before = 0;
+  for (const { start, end } of record.layout) {
+    if (index < start) return undefined;
+    if (index < end) return (before + index - start) * record.pageSize;
+    before += end - start;
+  }
+  return undefined;
+}
+
+export function damaged(what: string): BlobSeerError {
+  return new BlobSeerError('corrupt', `a ${what} is damaged`);
+}
