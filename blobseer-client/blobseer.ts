@@ -32,7 +32,7 @@ export interface StageOptions {
    * Present: the source's bytes are written over `base` at this offset; all else stays.
    */
   readonly weaveAt?: number;
-  /** The blob to publish to when there is no base to compare with: its next snapshot. */
+  /** The blob to publish to, where it is not the base's: its next snapshot. */
   readonly blobId?: BlobId;
   /** Bytes to come, where known: chooses the page size of a new blob. */
   readonly sizeHint?: number;
@@ -76,9 +76,22 @@ export interface BlobSeer {
 
   /**
    * Inside a commit: takes the ticket, writes the tree and publishes a sealed write. The snapshot
-   * starts with one reference, the caller's. The staged write becomes inert once the commit is durable.
+   * starts with one reference, the caller's. The staged write becomes inert once the commit is
+   * durable. `blobId` overrules the blob that it was staged for.
    */
-  publish(transaction: Transaction, staged: StagedWrite): SnapshotRef;
+  publish(transaction: Transaction, staged: StagedWrite, blobId?: BlobId): SnapshotRef;
+
+  /** A blob without snapshots yet. It lives until its last snapshot is dismantled. */
+  createBlob(transaction: Transaction, pageSize?: number): BlobId;
+
+  /** A number for a blob that the next `publish` to it creates. */
+  newBlobId(): BlobId;
+
+  /** Versions of a blob that are not released, oldest first, above `after`. */
+  versions(blobId: BlobId, after: number, limit: number): SnapshotRef[];
+
+  /** The newest version of a blob that is not released. */
+  latest(blobId: BlobId): SnapshotRef | undefined;
 
   /** Undefined when there is no such snapshot. */
   snapshot(ref: SnapshotRef): SnapshotInfo | undefined;

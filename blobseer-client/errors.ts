@@ -15,6 +15,8 @@ export type BlobSeerErrorKind =
   | 'no-space'
   /** The directory may not be read or written by this user. */
   | 'denied'
+  /** This operation failed (an I/O error while its own new pages were written); others go on. */
+  | 'unavailable'
   /** The engine has stopped (a failed data sync, or closed): nothing more can be acknowledged. */
   | 'stopped';
 

@@ -1,4 +1,6 @@
 /** The public face of the BlobSeer client: the only file of this folder that others may import. */
+
+export { Blob, type WriteOptions } from './blob.ts';
 export type {
   BlobId,
   BlobSeer,
@@ -10,6 +12,13 @@ export type {
   StagedWrite,
   StageOptions,
 } from './blobseer.ts';
+export {
+  databaseFile,
+  EmbeddedBlobSeer,
+  type EmbeddedOptions,
+  type EmbeddedRole,
+  openEmbedded,
+} from './embedded/embedded.ts';
 export { BlobSeerError, type BlobSeerErrorKind } from './errors.ts';
 export type { RangeQuery, Row, Store, Table, Transaction } from './store.ts';
 export { maxTableKeyBytes } from './store.ts';

@@ -8,7 +8,7 @@
 import type { ReadLease } from '../blobseer.ts';
 import { BlobSeerError } from '../errors.ts';
 import type { Store, Table, Transaction } from '../store.ts';
-import { idKey } from './records.ts';
+import { deathOf, idKey } from './records.ts';
 
 export type InstanceKind = 'server' | 'tool';
 
@@ -45,6 +45,7 @@ export class Instance {
   private readonly kind: InstanceKind;
   private readonly store: Store;
   private readonly table: Table;
+  private readonly graves: Table;
   private readonly nowMs: () => number;
   private readonly leases = new Set<{ readonly sequence: number }>();
   private readonly key: Buffer;
@@ -57,6 +58,7 @@ export class Instance {
     this.kind = kind;
     this.store = store;
     this.table = store.table('instances');
+    this.graves = store.table('graves');
     this.nowMs = nowMs;
     this.key = idKey(id);
   }
@@ -65,6 +67,7 @@ export class Instance {
     await this.store.commit((transaction) => {
       this.lastSeen = transaction.sequence;
       this.write(transaction, transaction.sequence);
+      this.published = transaction.sequence;
     });
   }
 
@@ -87,12 +90,13 @@ export class Instance {
     return bound;
   }
 
-  /** Publishes the bound where it has risen. A quiet process writes nothing. */
+  /** Publishes the bound where a grave waits for it. A quiet directory sees no writes. */
   async publish(): Promise<void> {
     const bound = this.bound();
-    const quiet = bound <= this.published + 1; // one of them is the last publishing itself
-    const beating =
-      this.kind === 'tool' && this.nowMs() - this.publishedMs >= toolHeartbeatMs;
+    const [newest] = this.graves.keys({ reverse: true, limit: 1 });
+    const awaited = newest !== undefined && deathOf(newest) >= this.published;
+    const quiet = !awaited || bound <= this.published;
+    const beating = this.kind === 'tool' && this.nowMs() - this.publishedMs >= toolHeartbeatMs;
     if (quiet && !beating) return;
     await this.store.commit((transaction) => {
       this.checkAlive();

@@ -2,40 +2,15 @@
  * The bytes of the embedded engine's own records: fixed layouts, big endian, so that keys sort as
  * numbers do. Ids, versions and sizes take 48 bits; page indexes 32.
  */
-import type { SnapshotRef } from '../blobseer.ts';
-import { BlobSeerError } from '../errors.ts';
+
 import type { Interval } from '../algorithms/intervals.ts';
 import type { Run } from '../algorithms/liveness.ts';
-import type { Block, Tree } from '../algorithms/segment-tree.ts';
-
-/** Where a page is, how long it is, and the CRC32C of its bytes. Pages are numbered within a write. */
-export interface PageAddress {
-  readonly writeId: number;
-  readonly index: number;
-  readonly crc: number;
-  readonly length: number;
-  /** In the write's page file; otherwise in the pages table. */
-  readonly inFile: boolean;
-}
-
-/** Names a block of the segment tree: blocks are numbered within a write. */
-export interface BlockRef {
-  readonly writeId: number;
-  readonly index: number;
-}
-
-export type PageTree = Tree<PageAddress, BlockRef>;
-export type PageBlock = Block<PageAddress, BlockRef>;
+import type { SnapshotRef } from '../blobseer.ts';
+import { BlobSeerError } from '../errors.ts';
+import type { BlockRef, PageAddress, PageBlock, SnapshotHead } from '../roles.ts';
 
 /** A version of a blob, as the version manager remembers it. */
-export interface SnapshotRecord {
-  /** References held on it; 0 once released, when it only stands between others in the parent tree. */
-  readonly references: number;
-  readonly size: number;
-  readonly pageSize: number;
-  /** The snapshot it shares pages with. */
-  readonly parent: SnapshotRef | undefined;
-  readonly tree: PageTree;
+export interface SnapshotRecord extends SnapshotHead {
   /** Pages of the parent that it can see: its own page count, or less after a smaller one between
    * them was dissolved. */
   readonly visiblePages: number;
@@ -100,6 +75,41 @@ export function idKey(id: number): Buffer {
   const key = Buffer.allocUnsafe(6);
   key.writeUIntBE(id, 0, 6);
   return key;
+}
+
+/** Graves lie in the order of the commits that dug them; `ordinal` counts within one commit. */
+export function graveKey(death: number, ordinal: number): Buffer {
+  const key = Buffer.allocUnsafe(10);
+  key.writeUIntBE(death, 0, 6);
+  key.writeUInt32BE(ordinal, 6);
+  return key;
+}
+
+export function deathOf(key: Buffer): number {
+  return key.readUIntBE(0, 6);
+}
+
+/** References to give back, and what their owner wants remembered of the dead. */
+export interface GraveRecord {
+  readonly refs: readonly SnapshotRef[];
+  readonly record: Buffer;
+}
+
+export function encodeGrave(refs: readonly SnapshotRef[], record: Uint8Array): Buffer {
+  const head = Buffer.allocUnsafe(5);
+  head.writeUInt8(recordVersion, 0);
+  head.writeUInt32BE(refs.length, 1);
+  return Buffer.concat([head, ...refs.map(snapshotKey), record]);
+}
+
+export function decodeGrave(bytes: Buffer): GraveRecord {
+  if (bytes.length < 5 || bytes.readUInt8(0) !== recordVersion) throw damaged('grave');
+  const count = bytes.readUInt32BE(1);
+  const end = 5 + count * 12;
+  if (bytes.length < end) throw damaged('grave');
+  const refs: SnapshotRef[] = [];
+  for (let at = 5; at < end; at += 12) refs.push(decodeSnapshotKey(bytes, at));
+  return { refs, record: bytes.subarray(end) };
 }
 
 function writeAddress(target: Buffer, at: number, page: PageAddress | null): void {

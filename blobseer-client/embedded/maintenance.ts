@@ -1,0 +1,91 @@
+/**
+ * What has to be done besides serving: publishing this process's read bound, and in one process of
+ * the directory reclaim, sweep and rewriting. A pass does what is due and ends; a timer starts the
+ * next. A failure is reported and tried again with the next pass.
+ */
+import type { Store } from '../store.ts';
+import { type Instance, isSilentTool, listInstances, publishEveryMs } from './instances.ts';
+import type { Reclaim } from './reclaim.ts';
+import type { Rewrite } from './rewrite.ts';
+import type { Sweep } from './sweep.ts';
+import type { Tables } from './tables.ts';
+
+/** Slices in a row before a pass ends, so that `close` never waits for long. */
+const maxSlices = 10_000;
+
+export interface MaintenanceParts {
+  readonly store: Store;
+  readonly tables: Tables;
+  readonly instance: Instance;
+  readonly nowMs: () => number;
+  readonly onError: (error: unknown) => void;
+  /** Present in the one process that cleans up. */
+  readonly cleaning?: {
+    readonly reclaim: Reclaim;
+    readonly sweep: Sweep;
+    readonly rewrite: Rewrite;
+  };
+}
+
+export class Maintenance {
+  private readonly parts: MaintenanceParts;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private stopping = false;
+
+  constructor(parts: MaintenanceParts) {
+    this.parts = parts;
+  }
+
+  start(): void {
+    this.timer = setInterval(() => void this.pass(), publishEveryMs);
+    this.timer.unref();
+  }
+
+  /** One pass; the running one when there is one. */
+  pass(): Promise<void> {
+    this.running ??= this.run()
+      .catch((error: unknown) => {
+        if (!this.stopping) this.parts.onError(error);
+      })
+      .finally(() => {
+        this.running = undefined;
+      });
+    return this.running;
+  }
+
+  private async run(): Promise<void> {
+    const { instance, cleaning } = this.parts;
+    await instance.publish();
+    if (cleaning === undefined) return;
+    await this.repeat(() => cleaning.reclaim.slice(this.leastBound()));
+    await this.repeat(() => cleaning.sweep.unlinkDoomed());
+    await this.repeat(() => cleaning.rewrite.one(() => this.stopping));
+    await this.repeat(() => cleaning.sweep.unlinkDoomed());
+    for (const row of listInstances(this.parts.tables.instances)) {
+      if (isSilentTool(row, this.parts.nowMs())) await cleaning.sweep.bury(row.id);
+    }
+  }
+
+  private async repeat(slice: () => Promise<boolean>): Promise<void> {
+    for (let count = 0; count < maxSlices && !this.stopping; count++) {
+      if (!(await slice())) return;
+    }
+  }
+
+  /** What died before this no running read of any process can need. */
+  private leastBound(): number {
+    const { instance, tables } = this.parts;
+    let bound = instance.bound();
+    for (const row of listInstances(tables.instances)) {
+      if (row.id !== instance.id) bound = Math.min(bound, row.bound);
+    }
+    return bound;
+  }
+
+  async stop(): Promise<void> {
+    this.stopping = true;
+    clearInterval(this.timer);
+    await this.running;
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * Reads pages, from the pages table or from page files, and lets none pass whose CRC32C is not the
+ * one in its address: what is damaged on disk is an error that names the page, never wrong bytes.
+ */
+import { crc32c } from '@node-rs/crc32';
+import { BlobSeerError } from '../errors.ts';
+import type { PageAddress, PageReader } from '../roles.ts';
+import type { Table } from '../store.ts';
+import type { DiskFile } from './disk.ts';
+import { translateIoError } from './io-errors.ts';
+import type { PageFiles } from './page-files.ts';
+import { decodeFile, type FileRecord, fileOffset, idKey, unitKey } from './records.ts';
+
+/** A rewriting may move a page between the look-up of its file and the opening; more is a fault. */
+const maxMoves = 4;
+
+export function pageName(page: PageAddress): string {
+  return `page ${page.index} of write ${page.writeId}`;
+}
+
+interface OpenFile {
+  readonly record: FileRecord;
+  readonly file: DiskFile;
+}
+
+/** Page files that one reader has opened; close it when the reader ends. */
+export class EmbeddedPageReader implements PageReader {
+  private readonly pages: Table;
+  private readonly files: Table;
+  private readonly pageFiles: PageFiles;
+  private readonly refresh: () => void;
+  private readonly opened = new Map<number, Promise<OpenFile>>();
+
+  constructor(tables: PageTables, pageFiles: PageFiles, refresh: () => void) {
+    this.pages = tables.pages;
+    this.files = tables.files;
+    this.pageFiles = pageFiles;
+    this.refresh = refresh;
+  }
+
+  read(page: PageAddress): Promise<Buffer> {
+    return page.inFile ? this.readFromFile(page) : Promise.resolve(this.readInline(page));
+  }
+
+  /** Pages of the pages table only. */
+  readInline(page: PageAddress): Buffer {
+    const bytes = this.pages.get(unitKey(page.writeId, page.index));
+    if (bytes === undefined) {
+      throw new BlobSeerError('corrupt', `${pageName(page)} is missing from the pages table`);
+    }
+    return checked(page, bytes, 'the pages table');
+  }
+
+  private async readFromFile(page: PageAddress): Promise<Buffer> {
+    const { record, file } = await this.open(page.writeId);
+    const position = fileOffset(record, page.index);
+    if (position === undefined) {
+      throw new BlobSeerError('corrupt', `${pageName(page)} is not in its page file`);
+    }
+    const bytes = Buffer.allocUnsafeSlow(page.length);
+    let count: number;
+    try {
+      count = await file.read(bytes, position);
+    } catch (error) {
+      throw new BlobSeerError('corrupt', `${pageName(page)} cannot be read`, { cause: error });
+    }
+    return checked(page, bytes.subarray(0, count), 'its page file');
+  }
+
+  private open(fileId: number): Promise<OpenFile> {
+    let opening = this.opened.get(fileId);
+    if (opening === undefined) {
+      opening = this.openNow(fileId);
+      this.opened.set(fileId, opening);
+    }
+    return opening;
+  }
+
+  private async openNow(fileId: number): Promise<OpenFile> {
+    for (let attempt = 0; attempt < maxMoves; attempt++) {
+      if (attempt > 0) this.refresh();
+      const bytes = this.files.get(idKey(fileId));
+      if (bytes === undefined) break;
+      const record = decodeFile(bytes);
+      const name = { instance: record.instance, fileId, generation: record.generation };
+      const file = await this.pageFiles.openForRead(name);
+      if (file !== undefined) return { record, file };
+    }
+    throw new BlobSeerError('corrupt', `the page file of write ${fileId} is missing`);
+  }
+
+  async close(): Promise<void> {
+    const openings = [...this.opened.values()];
+    this.opened.clear();
+    for (const opening of openings) {
+      const { file } = await opening.catch(() => ({ file: undefined }));
+      await file?.close().catch((error: unknown) => {
+        throw translateIoError(error, 'cannot close a page file');
+      });
+    }
+  }
+}
+
+export interface PageTables {
+  readonly pages: Table;
+  readonly files: Table;
+}
+
+function checked(page: PageAddress, bytes: Buffer, place: string): Buffer {
+  if (bytes.length !== page.length) {
+    throw new BlobSeerError(
+      'corrupt',
+      `${pageName(page)} has ${bytes.length} bytes in ${place} instead of ${page.length}`,
+    );
+  }
+  if (crc32c(bytes) !== page.crc) {
+    throw new BlobSeerError('corrupt', `${pageName(page)} is damaged: wrong CRC32C in ${place}`);
+  }
+  return bytes;
+}

@@ -1,0 +1,182 @@
+/**
+ * Gives back what nobody needs any more, a bounded slice a call: graves older than every running
+ * read are dismantled, snapshots without references are dissolved, their pages and blocks freed.
+ * Runs in one process of a directory.
+ */
+import { levelCounts } from '../algorithms/geometry.ts';
+import { type Intervals, subtract } from '../algorithms/intervals.ts';
+import { dissolve, type Forest, type Node, type Run } from '../algorithms/liveness.ts';
+import type { SnapshotRef } from '../blobseer.ts';
+import { treeFanOut } from '../limits.ts';
+import type { Store, Transaction } from '../store.ts';
+import type { FileName } from './page-files.ts';
+import {
+  decodeFile,
+  decodeGrave,
+  decodeSnapshotKey,
+  encodeFile,
+  graveKey,
+  idKey,
+  type SnapshotRecord,
+  snapshotKey,
+  unitKey,
+} from './records.ts';
+import type { Tables } from './tables.ts';
+import { childKey, childrenOf, type EmbeddedVersionManager } from './version-manager.ts';
+
+/** Graves of one transaction: short, because every writer of the directory waits for it. */
+const gravesAtOnce = 100;
+const referencesAtOnce = 200;
+
+export class Reclaim {
+  private readonly store: Store;
+  private readonly tables: Tables;
+  private readonly versions: EmbeddedVersionManager;
+
+  constructor(store: Store, tables: Tables, versions: EmbeddedVersionManager) {
+    this.store = store;
+    this.tables = tables;
+    this.versions = versions;
+  }
+
+  /** Dismantles graves dug before `bound`. True when there may be more of them. */
+  async slice(bound: number): Promise<boolean> {
+    this.store.refresh();
+    const query = { end: graveKey(bound, 0), limit: gravesAtOnce };
+    if (this.tables.graves.keys({ ...query, limit: 1 }).length === 0) return false;
+    return this.store.commit((transaction) => {
+      const rows = this.tables.graves.range(query);
+      let done = 0;
+      let references = 0;
+      for (const { key, value } of rows) {
+        const { refs } = decodeGrave(value);
+        references += refs.length;
+        if (done > 0 && references > referencesAtOnce) break;
+        for (const ref of refs) this.drop(transaction, ref);
+        transaction.remove(this.tables.graves, key);
+        done++;
+      }
+      return done < rows.length || rows.length === gravesAtOnce;
+    });
+  }
+
+  /** One reference less; with the last, the snapshot is dissolved. */
+  private drop(transaction: Transaction, ref: SnapshotRef): void {
+    const record = this.versions.snapshot(ref);
+    if (record === undefined || record.references === 0) return; // `check` reports what led here
+    const references = record.references - 1;
+    this.versions.putSnapshot(transaction, ref, { ...record, references });
+    if (references > 0) return;
+    const { freed, removed, updated } = dissolve(this.forest(), idOf(ref));
+    for (const id of removed) this.remove(transaction, refOf(id));
+    for (const [id, node] of updated) this.update(transaction, refOf(id), node);
+    this.free(transaction, freed);
+  }
+
+  private forest(): Forest<string> {
+    return {
+      node: (id) => {
+        const record = this.versions.snapshot(refOf(id));
+        return record && nodeOf(record);
+      },
+      children: (id) => childrenOf(this.tables.children, refOf(id)).map(idOf),
+    };
+  }
+
+  private remove(transaction: Transaction, ref: SnapshotRef): void {
+    const parent = this.versions.head(ref)?.parent;
+    if (parent !== undefined) transaction.remove(this.tables.children, childKey(parent, ref));
+    for (const child of childrenOf(this.tables.children, ref)) {
+      transaction.remove(this.tables.children, childKey(ref, child));
+    }
+    this.versions.removeSnapshot(transaction, ref);
+  }
+
+  private update(transaction: Transaction, ref: SnapshotRef, node: Node<string>): void {
+    const before = this.versions.snapshot(ref);
+    if (before === undefined) return;
+    const parent = node.parent === undefined ? undefined : refOf(node.parent);
+    if (before.parent !== undefined) {
+      transaction.remove(this.tables.children, childKey(before.parent, ref));
+    }
+    if (parent !== undefined) {
+      transaction.put(this.tables.children, childKey(parent, ref), Buffer.alloc(1));
+    }
+    const visiblePages = node.slots[0] ?? 0;
+    this.versions.putSnapshot(transaction, ref, {
+      ...before,
+      parent,
+      visiblePages,
+      runs: node.runs,
+    });
+  }
+
+  private free(transaction: Transaction, runs: readonly Run[]): void {
+    for (const run of runs) {
+      const end = run.firstIndex + run.count;
+      if (run.level === 0 && run.inFile) {
+        this.freeFilePages(transaction, run.writeId, run.firstIndex, end);
+        continue;
+      }
+      const table = run.level === 0 ? this.tables.pages : this.tables.blocks;
+      for (let index = run.firstIndex; index < end; index++) {
+        transaction.remove(table, unitKey(run.writeId, index));
+      }
+    }
+  }
+
+  private freeFilePages(
+    transaction: Transaction,
+    fileId: number,
+    start: number,
+    end: number,
+  ): void {
+    const bytes = this.tables.files.get(idKey(fileId));
+    if (bytes === undefined) return;
+    const record = decodeFile(bytes);
+    const live = subtract(record.live, [{ start, end }]);
+    if (live.length > 0) {
+      transaction.put(this.tables.files, idKey(fileId), encodeFile({ ...record, live }));
+      if (countOf(live) * 2 < countOf(record.layout)) {
+        transaction.put(this.tables.sparse, idKey(fileId), Buffer.alloc(1));
+      }
+      return;
+    }
+    transaction.remove(this.tables.files, idKey(fileId));
+    transaction.remove(this.tables.sparse, idKey(fileId));
+    const { instance, generation } = record;
+    doom(transaction, this.tables, { instance, fileId, generation });
+  }
+}
+
+/** The file is nobody's from this commit on; it is unlinked afterwards, by `Sweep`. */
+export function doom(transaction: Transaction, tables: Tables, name: FileName): void {
+  const value = Buffer.from(`${name.instance}/${name.fileId}/${name.generation}`);
+  transaction.put(tables.doomed, value, Buffer.alloc(1));
+}
+
+export function doomedName(key: Buffer): FileName {
+  const [instance, fileId, generation] = key.toString('latin1').split('/').map(Number);
+  return { instance: instance ?? 0, fileId: fileId ?? 0, generation: generation ?? 0 };
+}
+
+export function countOf(intervals: Intervals): number {
+  return intervals.reduce((sum, { start, end }) => sum + end - start, 0);
+}
+
+function idOf(ref: SnapshotRef): string {
+  return snapshotKey(ref).toString('latin1');
+}
+
+function refOf(id: string): SnapshotRef {
+  return decodeSnapshotKey(Buffer.from(id, 'latin1'));
+}
+
+function nodeOf(record: SnapshotRecord): Node<string> {
+  return {
+    parent: record.parent && idOf(record.parent),
+    live: record.references > 0,
+    runs: record.runs,
+    slots: levelCounts(record.visiblePages, treeFanOut),
+  };
+}

@@ -1,0 +1,58 @@
+/**
+ * Removes page files that belong to nobody: those whose records a commit removed (doomed), and those
+ * that a dead process had written without reaching its commit. Files of the living are theirs.
+ */
+import type { Store } from '../store.ts';
+import type { PageFiles } from './page-files.ts';
+import { doomedName } from './reclaim.ts';
+import { decodeFile, idKey } from './records.ts';
+import type { Tables } from './tables.ts';
+
+const namesAtOnce = 500;
+
+export class Sweep {
+  private readonly store: Store;
+  private readonly tables: Tables;
+  private readonly pageFiles: PageFiles;
+
+  constructor(store: Store, tables: Tables, pageFiles: PageFiles) {
+    this.store = store;
+    this.tables = tables;
+    this.pageFiles = pageFiles;
+  }
+
+  /** Unlinks doomed files. True when there may be more. */
+  async unlinkDoomed(): Promise<boolean> {
+    this.store.refresh();
+    const keys = this.tables.doomed.keys({ limit: namesAtOnce });
+    if (keys.length === 0) return false;
+    for (const key of keys) await this.pageFiles.remove(doomedName(key));
+    await this.store.commit((transaction) => {
+      for (const key of keys) transaction.remove(this.tables.doomed, key);
+    });
+    return keys.length === namesAtOnce;
+  }
+
+  /**
+   * Removes what a dead instance left without a record, then the instance's row: as long as the row
+   * stands, the sweep is due again after a crash. The records are read after the death, so that
+   * whatever the dead one had committed is among them.
+   */
+  async bury(instance: number): Promise<number> {
+    let removed = 0;
+    for (const name of await this.pageFiles.filesOf(instance)) {
+      this.store.refresh();
+      const bytes = this.tables.files.get(idKey(name.fileId));
+      const record = bytes && decodeFile(bytes);
+      const isNamed = record?.instance === instance && record.generation === name.generation;
+      if (isNamed) continue;
+      await this.pageFiles.remove(name);
+      removed++;
+    }
+    await this.pageFiles.pruneDirectories(instance);
+    await this.store.commit((transaction) => {
+      transaction.remove(this.tables.instances, idKey(instance));
+    });
+    return removed;
+  }
+}

@@ -1,0 +1,118 @@
+/**
+ * BlobSeer's four roles, as the write path and the read path need them. In the embedded engine they
+ * are objects of one process over one directory; over the network they will be programs.
+ */
+import type { Block, Tree } from './algorithms/segment-tree.ts';
+import type { BlobId, SnapshotRef } from './blobseer.ts';
+import type { Transaction } from './store.ts';
+
+/** Where a page is, how long it is, and the CRC32C of its bytes. Pages are numbered within a write. */
+export interface PageAddress {
+  readonly writeId: number;
+  readonly index: number;
+  readonly crc: number;
+  readonly length: number;
+  /** In the write's page file; otherwise in the store itself. */
+  readonly inFile: boolean;
+}
+
+/** Names a block of a segment tree: blocks are numbered within a write. */
+export interface BlockRef {
+  readonly writeId: number;
+  readonly index: number;
+}
+
+export type PageTree = Tree<PageAddress, BlockRef>;
+export type PageBlock = Block<PageAddress, BlockRef>;
+
+/** What a reader needs to know of a snapshot. */
+export interface SnapshotHead {
+  /** References held on it; 0 once released. */
+  readonly references: number;
+  readonly size: number;
+  readonly pageSize: number;
+  /** The snapshot it shares pages with. */
+  readonly parent: SnapshotRef | undefined;
+  readonly tree: PageTree;
+}
+
+/** A page that a write changes, or null where it leaves a hole. */
+export type ChangedPage = readonly [index: number, page: PageAddress | null];
+
+export interface NewSnapshot {
+  readonly writeId: number;
+  /** Bytes. */
+  readonly size: number;
+  readonly pageSize: number;
+  /** The snapshot that unlisted pages are shared with. */
+  readonly base: SnapshotRef | undefined;
+  /** The blob whose next version it becomes. */
+  readonly blobId: BlobId;
+  readonly changed: readonly ChangedPage[];
+}
+
+/** Knows blobs and their snapshots; hands out tickets. */
+export interface VersionManager {
+  createBlob(transaction: Transaction, blobId: BlobId, pageSize: number): void;
+  head(ref: SnapshotRef): SnapshotHead | undefined;
+  /** Published versions of a blob that are not released, oldest first, above `after`. */
+  versions(blobId: BlobId, after: number, limit: number): SnapshotRef[];
+  latest(blobId: BlobId): SnapshotRef | undefined;
+  /** Page size of a blob; undefined when there is no such blob. */
+  pageSize(blobId: BlobId): number | undefined;
+  /** Takes the next ticket, writes the tree, publishes. One reference, the caller's. */
+  publish(transaction: Transaction, draft: NewSnapshot): SnapshotRef;
+  retain(transaction: Transaction, ref: SnapshotRef): void;
+  bury(transaction: Transaction, refs: readonly SnapshotRef[], record?: Uint8Array): void;
+}
+
+/** Keeps the blocks of segment trees. */
+export interface MetadataProvider {
+  /** In the order asked for. Throws `corrupt` when one is missing. */
+  blocks(refs: readonly BlockRef[]): readonly PageBlock[];
+}
+
+/** Decides where a write's pages go. */
+export interface ProviderManager {
+  /** A fresh number for a write or a blob: never given twice. */
+  newId(): number;
+  /** Throws `no-space`. */
+  place(writeId: number, pageSize: number): PageWriter;
+}
+
+/** The pages of one write, on their way to the data provider. */
+export interface PageWriter {
+  /** False as long as all of it may end up in the store itself. Final once the write has ended. */
+  readonly isFile: boolean;
+  /** Bytes taken so far. */
+  readonly storedBytes: number;
+  /** Bytes of the page being stored. Waits when the disk is slower than the source. */
+  write(piece: Uint8Array): Promise<void>;
+  /** Ends the page; its index within the write. Only the last page may be short. */
+  endPage(): number;
+  /** Everything is where it belongs, and durable. */
+  seal(): Promise<void>;
+  /** Inside the publishing commit: the pages become the store's. */
+  commit(transaction: Transaction): void;
+  abort(): Promise<void>;
+}
+
+/** Keeps pages. */
+export interface DataProvider {
+  openReader(): PageReader;
+}
+
+/** Reads pages for one reader; nothing passes whose length or CRC32C is wrong (`corrupt`). */
+export interface PageReader {
+  read(page: PageAddress): Promise<Buffer>;
+  /** Pages in the store itself only. */
+  readInline(page: PageAddress): Buffer;
+  close(): Promise<void>;
+}
+
+export interface Roles {
+  readonly versionManager: VersionManager;
+  readonly metadataProvider: MetadataProvider;
+  readonly providerManager: ProviderManager;
+  readonly dataProvider: DataProvider;
+}

@@ -1,0 +1,223 @@
+/**
+ * The write path: a source of bytes becomes pages, those that the base already has are left out, and
+ * one commit later a snapshot. Nothing here is visible or irrevocable before `publish`.
+ *
+ * A page is compared by CRC32C and length first and then by its bytes: never by a hash alone, or two
+ * tenants could make two different pages pass for one.
+ */
+import { crc32c } from '@node-rs/crc32';
+import { leavesOf, runSync } from './algorithms/segment-tree.ts';
+import type { BlobId, ByteSource, SnapshotRef, StagedWrite } from './blobseer.ts';
+import { BlobSeerError } from './errors.ts';
+import { treeFanOut } from './limits.ts';
+import type {
+  BlockRef,
+  ChangedPage,
+  NewSnapshot,
+  PageAddress,
+  PageReader,
+  PageWriter,
+  Roles,
+  SnapshotHead,
+} from './roles.ts';
+import type { Transaction } from './store.ts';
+
+/** Leaves of the base are looked up by whole leaf blocks. */
+const baseLeavesAtOnce = treeFanOut;
+
+export interface WritePlan {
+  readonly blobId: BlobId;
+  readonly pageSize: number;
+  readonly base: { readonly ref: SnapshotRef; readonly head: SnapshotHead } | undefined;
+  /** Absent for a replacement. */
+  readonly weaveAt: number | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** The bytes of a base's page that a woven write begins or ends in the middle of. */
+type ReadRange = (offset: number, length: number) => AsyncIterable<Uint8Array>;
+
+export class Staging implements StagedWrite {
+  private readonly roles: Roles;
+  private readonly plan: WritePlan;
+  private readonly writeId: number;
+  private readonly writer: PageWriter;
+  private readonly reader: PageReader;
+  private readonly changed: [number, PageAddress][] = [];
+  private baseLeaves: readonly (PageAddress | null)[] = [];
+  private baseLeavesFirst = 0;
+  private sharedPages = 0;
+  private state: 'open' | 'sealed' | 'published' | 'aborted' = 'open';
+
+  /** The page being collected. */
+  private pageIndex: number;
+  private pieces: Uint8Array[] = [];
+  private pageLength = 0;
+  private pageCrc = 0;
+  private comparesPage: PageAddress | undefined;
+
+  sourceBytes = 0;
+  size = 0;
+
+  constructor(roles: Roles, plan: WritePlan) {
+    this.roles = roles;
+    this.plan = plan;
+    this.writeId = roles.providerManager.newId();
+    this.writer = roles.providerManager.place(this.writeId, plan.pageSize);
+    this.reader = roles.dataProvider.openReader();
+    this.pageIndex = Math.floor((plan.weaveAt ?? 0) / plan.pageSize);
+  }
+
+  get storedBytes(): number {
+    return this.writer.storedBytes;
+  }
+
+  /** Takes the whole source in. */
+  async fill(source: ByteSource, readBase: ReadRange): Promise<void> {
+    const { weaveAt } = this.plan;
+    this.beginPage();
+    if (weaveAt === undefined) {
+      await this.takeSource(source);
+      this.size = this.sourceBytes;
+    } else {
+      await this.weave(source, weaveAt, readBase);
+    }
+    if (this.pageLength > 0) await this.endPage();
+  }
+
+  private async weave(source: ByteSource, at: number, readBase: ReadRange): Promise<void> {
+    const { pageSize } = this.plan;
+    const before = this.plan.base?.head.size ?? 0;
+    this.size = before;
+    await this.takeSource(source, () => this.takeHead(at, before, readBase));
+    if (this.sourceBytes === 0) return; // nothing was written, so nothing grows
+    const end = at + this.sourceBytes;
+    const pageEnd = Math.min(before, Math.ceil(end / pageSize) * pageSize);
+    if (end < pageEnd) {
+      for await (const piece of readBase(end, pageEnd - end)) await this.take(piece);
+    }
+    this.size = Math.max(before, end);
+  }
+
+  /** What stands before `at` in its page: the base's bytes, then zeros. */
+  private async takeHead(at: number, before: number, readBase: ReadRange): Promise<void> {
+    const pageStart = at - (at % this.plan.pageSize);
+    const kept = Math.max(0, Math.min(at, before) - pageStart);
+    if (kept > 0) for await (const piece of readBase(pageStart, kept)) await this.take(piece);
+    if (pageStart + kept < at) await this.take(Buffer.alloc(at - pageStart - kept));
+  }
+
+  private async takeSource(source: ByteSource, onFirst?: () => Promise<void>): Promise<void> {
+    for await (const piece of source) {
+      this.plan.signal?.throwIfAborted();
+      if (piece.length === 0) continue;
+      if (this.sourceBytes === 0) await onFirst?.();
+      this.sourceBytes += piece.length;
+      await this.take(piece);
+    }
+  }
+
+  private async take(piece: Uint8Array): Promise<void> {
+    let rest = piece;
+    while (rest.length > 0) {
+      const room = this.plan.pageSize - this.pageLength;
+      const part = rest.length <= room ? rest : rest.subarray(0, room);
+      rest = rest.subarray(part.length);
+      this.pageCrc = crc32c(part, this.pageCrc);
+      this.pageLength += part.length;
+      if (this.comparesPage === undefined) await this.writer.write(part);
+      else this.pieces.push(part);
+      if (this.pageLength === this.plan.pageSize) await this.endPage();
+    }
+  }
+
+  private beginPage(): void {
+    this.pieces = [];
+    this.pageLength = 0;
+    this.pageCrc = 0;
+    this.comparesPage = this.basePage(this.pageIndex) ?? undefined;
+  }
+
+  /** The base's page at this index; null for a hole, undefined past its end. */
+  private basePage(index: number): PageAddress | null | undefined {
+    const tree = this.plan.base?.head.tree;
+    if (tree === undefined || index >= tree.pageCount) return undefined;
+    const at = index - this.baseLeavesFirst;
+    if (at < 0 || at >= this.baseLeaves.length) {
+      const first = index - (index % baseLeavesAtOnce);
+      const count = Math.min(baseLeavesAtOnce, tree.pageCount - first);
+      this.baseLeaves = runSync(
+        leavesOf<PageAddress, BlockRef>(treeFanOut, tree, first, count),
+        (refs) => this.roles.metadataProvider.blocks(refs),
+      );
+      this.baseLeavesFirst = first;
+    }
+    return this.baseLeaves[index - this.baseLeavesFirst];
+  }
+
+  private async endPage(): Promise<void> {
+    if (this.comparesPage !== undefined && (await this.equals(this.comparesPage))) {
+      this.sharedPages++;
+    } else {
+      for (const piece of this.pieces) await this.writer.write(piece);
+      const index = this.writer.endPage();
+      const { pageCrc: crc, pageLength: length, writeId } = this;
+      this.changed.push([this.pageIndex, { writeId, index, crc, length, inFile: false }]);
+    }
+    this.pageIndex++;
+    this.beginPage();
+  }
+
+  private async equals(page: PageAddress): Promise<boolean> {
+    if (page.crc !== this.pageCrc || page.length !== this.pageLength) return false;
+    const stored = await this.reader.read(page);
+    let at = 0;
+    for (const piece of this.pieces) {
+      if (stored.compare(piece, 0, piece.length, at, at + piece.length) !== 0) return false;
+      at += piece.length;
+    }
+    return true;
+  }
+
+  async seal(): Promise<void> {
+    if (this.state !== 'open') throw wrongState('seal', this.state);
+    await this.reader.close();
+    await this.writer.seal();
+    this.state = 'sealed';
+  }
+
+  /** Inside the commit. A commit that is undone leaves the write sealed. */
+  publish(transaction: Transaction, blobId: BlobId = this.plan.blobId): SnapshotRef {
+    if (this.state !== 'sealed') throw wrongState('publish', this.state);
+    this.writer.commit(transaction);
+    return this.roles.versionManager.publish(transaction, { ...this.snapshot(), blobId });
+  }
+
+  /** The commit is durable: the pages are no longer this write's to free. */
+  published(): void {
+    this.state = 'published';
+  }
+
+  private snapshot(): Omit<NewSnapshot, 'blobId'> {
+    const { plan, size, writeId } = this;
+    const inFile = this.writer.isFile;
+    const changed: ChangedPage[] = this.changed.map(([index, page]) => [
+      index,
+      { ...page, inFile },
+    ]);
+    const keepsOthers = plan.weaveAt !== undefined && (plan.base?.head.size ?? 0) > 0;
+    const base = this.sharedPages > 0 || keepsOthers ? plan.base?.ref : undefined;
+    return { writeId, size, pageSize: plan.pageSize, base, changed };
+  }
+
+  async abort(): Promise<void> {
+    if (this.state === 'published' || this.state === 'aborted') return;
+    this.state = 'aborted';
+    await this.reader.close();
+    await this.writer.abort();
+  }
+}
+
+function wrongState(what: string, state: string): BlobSeerError {
+  return new BlobSeerError('invalid-argument', `cannot ${what} a write that is ${state}`);
+}
