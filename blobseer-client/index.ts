@@ -12,6 +12,7 @@ export type {
   StagedWrite,
   StageOptions,
 } from './blobseer.ts';
+export type { CheckOptions, CheckReport, Reference } from './embedded/check.ts';
 export {
   databaseFile,
   EmbeddedBlobSeer,

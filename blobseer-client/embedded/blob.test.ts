@@ -6,7 +6,13 @@ import path from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Blob } from '../blob.ts';
-import { BlobModel, collect, inPieces, stepSequences } from '../contract/blob-model.ts';
+import {
+  BlobModel,
+  collect,
+  inPieces,
+  type Modelled,
+  stepSequences,
+} from '../contract/blob-model.ts';
 import { type EmbeddedBlobSeer, openEmbedded } from './embedded.ts';
 
 async function withEngine(
@@ -47,7 +53,9 @@ test('random histories read back as the model has them, and leave nothing behind
       await model.add();
       for (const step of steps) await model.run(step);
       await model.verify();
+      await assertSound(engine, model.blobs);
       await clean(engine);
+      await assertSound(engine, model.blobs);
       await model.verify();
       for (const { blob, versions } of model.blobs) {
         for (const version of versions.keys()) await blob.release(version);
@@ -61,6 +69,16 @@ test('random histories read back as the model has them, and leave nothing behind
   );
   await fc.assert(property, { numRuns: 60 });
 });
+
+async function assertSound(engine: EmbeddedBlobSeer, blobs: readonly Modelled[]): Promise<void> {
+  const references = blobs.flatMap(({ blob, versions }) =>
+    [...versions.keys()].map((version) => ({
+      owner: `blob ${blob.id}`,
+      snapshot: { blobId: blob.id, version },
+    })),
+  );
+  assert.deepEqual((await engine.check({ references })).problems, []);
+}
 
 const zeros = {
   snapshots: 0,

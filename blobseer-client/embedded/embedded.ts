@@ -21,6 +21,7 @@ import { checkRange, readInline, readRange } from '../read-path.ts';
 import type { Roles, SnapshotHead } from '../roles.ts';
 import type { Store, Transaction } from '../store.ts';
 import { Staging, type WritePlan } from '../write-path.ts';
+import { Check, type CheckOptions, type CheckReport } from './check.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { Environment } from './environment.ts';
 import { checkFormat } from './format.ts';
@@ -321,6 +322,19 @@ export class EmbeddedBlobSeer implements BlobSeer {
 
   bury(transaction: Transaction, refs: readonly SnapshotRef[], record?: Uint8Array): void {
     this.versions_.bury(transaction, refs, record);
+  }
+
+  /** Walks everything and verifies every page and reference; see check.ts. */
+  async check(options: CheckOptions): Promise<CheckReport> {
+    const lease = this.instance.lease();
+    await this.instance.publish();
+    const reader = this.roles.dataProvider.openReader();
+    try {
+      return await new Check(this.environment, this.tables, reader).run(options);
+    } finally {
+      await reader.close();
+      lease.release();
+    }
   }
 
   async close(): Promise<void> {

@@ -14,8 +14,8 @@ export type InstanceKind = 'server' | 'tool';
 
 /** How often bounds are published. Reclaim lags behind deletes by about this. */
 export const publishEveryMs = 1000;
-/** A tool that has not been heard of for so long is taken for dead. */
-const toolSilenceMs = 120_000;
+/** A tool that has not been heard of for so long is taken for dead: `check` scans without a pause. */
+const toolSilenceMs = 1_800_000;
 const toolHeartbeatMs = 30_000;
 const kindCode: Record<InstanceKind, number> = { server: 0, tool: 1 };
 

@@ -9,14 +9,10 @@ import type { Table } from '../store.ts';
 import type { DiskFile } from './disk.ts';
 import { translateIoError } from './io-errors.ts';
 import type { PageFiles } from './page-files.ts';
-import { decodeFile, type FileRecord, fileOffset, idKey, unitKey } from './records.ts';
+import { decodeFile, type FileRecord, fileOffset, idKey, pageName, unitKey } from './records.ts';
 
 /** A rewriting may move a page between the look-up of its file and the opening; more is a fault. */
 const maxMoves = 4;
-
-export function pageName(page: PageAddress): string {
-  return `page ${page.index} of write ${page.writeId}`;
-}
 
 interface OpenFile {
   readonly record: FileRecord;

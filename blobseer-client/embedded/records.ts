@@ -308,6 +308,11 @@ export function fileOffset(record: FileRecord, index: number): number | undefine
   return undefined;
 }
 
+/** How a page is called in errors and reports. */
+export function pageName(page: PageAddress): string {
+  return `page ${page.index} of write ${page.writeId}`;
+}
+
 export function damaged(what: string): BlobSeerError {
   return new BlobSeerError('corrupt', `a ${what} is damaged`);
 }

@@ -4,6 +4,7 @@ import { S3Error, type S3ErrorCode } from '../s3/errors.ts';
 
 const codes: { readonly [Kind in BlobSeerErrorKind]: S3ErrorCode } = {
   'no-space': 'InsufficientStorage',
+  unavailable: 'ServiceUnavailable',
   stopped: 'ServiceUnavailable',
   denied: 'InternalError',
   conflict: 'OperationAborted',
