@@ -99,7 +99,7 @@ const opArb: fc.Arbitrary<Op> = fc.oneof(
     }),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
       do: fc.constant('setVersioning' as const),
       state: fc.constantFrom('Enabled' as const, 'Suspended' as const),
@@ -234,7 +234,7 @@ async function fill(open: OpenSubject, commits: readonly { ops: Op[]; isUndone: 
 }
 
 export function propertiesContract(open: OpenSubject): void {
-  const commitsArb = fc.array(commitArb, { maxLength: 25 });
+  const commitsArb = fc.array(commitArb, { maxLength: 30, size: 'max' });
 
   test("property: versions, look-ups and references are the model's", async () => {
     await fc.assert(

@@ -124,6 +124,27 @@ export function versionsContract(open: OpenSubject): void {
   );
 
   test(
+    'a null version that became current again is like one that always was',
+    onSubject(open, async (subject) => {
+      const { namespace, commit, buried } = subject;
+      const bucket = await makeBucket(subject);
+      await put(subject, bucket, 1);
+      await commit((t) => namespace.setVersioning(t, bucket.id, 'Enabled'));
+      const second = await put(subject, bucket, 2);
+      await commit((t) => namespace.deleteVersion(t, bucket, key, second));
+      assert.equal(versionsOf(subject, bucket), '1n*');
+      await commit((t) => namespace.deleteVersion(t, bucket, key, 'null'));
+      assert.equal(versionsOf(subject, bucket), '');
+      await put(subject, bucket, 3);
+      assert.equal(namespace.version(bucket.id, key, 'null'), undefined);
+      await commit((t) => namespace.setVersioning(t, bucket.id, 'Suspended'));
+      await put(subject, bucket, 4);
+      assert.equal(versionsOf(subject, bucket), '4n* 3');
+      assert.deepEqual(blobIds(buried()), [1, 2]);
+    }),
+  );
+
+  test(
     'a version is found by its own id only',
     onSubject(open, async (subject) => {
       const { namespace, commit } = subject;
