@@ -64,6 +64,14 @@ export class ByteWriter {
     this.length += this.buffer.write(text, this.length, 'utf8');
   }
 
+  /** Binary told as text, which the caller has checked: exactly `length` bytes. */
+  encoded(text: string, encoding: 'hex' | 'base64', length: number): void {
+    this.reserve(length);
+    const written = this.buffer.write(text, this.length, length, encoding);
+    if (written !== length) throw new RangeError(`${written} bytes of ${encoding}, not ${length}`);
+    this.length += length;
+  }
+
   /** The bytes written. The writer is done: they are its own buffer, not a copy. */
   finish(): Buffer {
     return this.buffer.subarray(0, this.length);
@@ -137,12 +145,13 @@ export class ByteReader {
     return this.buffer.toString('utf8', start, this.offset);
   }
 
-  hex(length: number): string {
+  encoded(encoding: 'hex' | 'base64', length: number): string {
     const start = this.skip(length);
-    return this.buffer.toString('hex', start, this.offset);
+    return this.buffer.toString(encoding, start, this.offset);
   }
 
-  private skip(length: number): number {
+  /** Where the bytes passed over began. */
+  skip(length: number): number {
     if (length > this.remaining) throw new RangeError('row ends early');
     const start = this.offset;
     this.offset += length;

@@ -29,12 +29,12 @@ const headerNames: readonly string[] = [
   'expires',
   'x-amz-website-redirect-location',
 ];
-const algorithms: readonly { readonly name: ChecksumAlgorithm; readonly digestBytes: number }[] = [
-  { name: 'CRC32', digestBytes: 4 },
-  { name: 'CRC32C', digestBytes: 4 },
-  { name: 'CRC64NVME', digestBytes: 8 },
-  { name: 'SHA1', digestBytes: 20 },
-  { name: 'SHA256', digestBytes: 32 },
+const algorithmNames: readonly ChecksumAlgorithm[] = [
+  'CRC32',
+  'CRC32C',
+  'CRC64NVME',
+  'SHA1',
+  'SHA256',
 ];
 
 /** A name by its place in a list (from 1), or 0 and its text. */
@@ -75,7 +75,7 @@ export function writeEtag(writer: ByteWriter, etag: string): void {
   }
   const partCount = match[1];
   writer.u8(partCount === undefined ? etagForm.md5 : etagForm.multipart);
-  writer.raw(Buffer.from(etag.slice(0, md5Bytes * 2), 'hex'));
+  writer.encoded(etag, 'hex', md5Bytes);
   if (partCount !== undefined) writer.varint(Number(partCount));
 }
 
@@ -85,9 +85,9 @@ export function readEtag(reader: ByteReader): string {
     case etagForm.none:
       return '';
     case etagForm.md5:
-      return reader.hex(md5Bytes);
+      return reader.encoded('hex', md5Bytes);
     case etagForm.multipart:
-      return `${reader.hex(md5Bytes)}-${reader.varint()}`;
+      return `${reader.encoded('hex', md5Bytes)}-${reader.varint()}`;
     case etagForm.text:
       return reader.text();
     default:
@@ -101,9 +101,9 @@ const compositeBit = 0x10;
 type ChecksumKind = Pick<Checksum, 'algorithm' | 'type'>;
 
 const kinds = new Map<number, ChecksumKind>();
-for (const [index, { name }] of algorithms.entries()) {
-  kinds.set(index + 1, Object.freeze({ algorithm: name, type: 'FULL_OBJECT' }));
-  kinds.set((index + 1) | compositeBit, Object.freeze({ algorithm: name, type: 'COMPOSITE' }));
+for (const [index, algorithm] of algorithmNames.entries()) {
+  kinds.set(index + 1, Object.freeze({ algorithm, type: 'FULL_OBJECT' }));
+  kinds.set((index + 1) | compositeBit, Object.freeze({ algorithm, type: 'COMPOSITE' }));
 }
 
 export function writeChecksumKind(writer: ByteWriter, kind: ChecksumKind | undefined): void {
@@ -111,9 +111,9 @@ export function writeChecksumKind(writer: ByteWriter, kind: ChecksumKind | undef
     writer.u8(0);
     return;
   }
-  const index = algorithms.findIndex(({ name }) => name === kind.algorithm);
-  if (index < 0) throw new RangeError(`unknown checksum algorithm ${kind.algorithm}`);
-  writer.u8((index + 1) | (kind.type === 'COMPOSITE' ? compositeBit : 0));
+  const code = algorithmNames.indexOf(kind.algorithm) + 1;
+  if (code === 0) throw new RangeError(`unknown checksum algorithm ${kind.algorithm}`);
+  writer.u8(kind.type === 'COMPOSITE' ? code | compositeBit : code);
 }
 
 /** The same frozen object for the same kind. */
@@ -125,30 +125,37 @@ export function readChecksumKind(reader: ByteReader): ChecksumKind | undefined {
   return kind;
 }
 
-/** 1 and the digest and the number behind `-` (0 for none); or 0 and the text as it is. */
+/**
+ * A digest as S3 writes it, down to the unused bits of its last character (so that the bytes give
+ * back the same text), and the number of parts behind it where there is one.
+ */
+const digests: Readonly<Record<ChecksumAlgorithm, { length: number; pattern: RegExp }>> = {
+  CRC32: { length: 4, pattern: /^[A-Za-z0-9+/]{5}[AQgw]==(?:-([1-9]\d{0,4}))?$/ },
+  CRC32C: { length: 4, pattern: /^[A-Za-z0-9+/]{5}[AQgw]==(?:-([1-9]\d{0,4}))?$/ },
+  CRC64NVME: { length: 8, pattern: /^[A-Za-z0-9+/]{10}[AEIMQUYcgkosw048]=(?:-([1-9]\d{0,4}))?$/ },
+  SHA1: { length: 20, pattern: /^[A-Za-z0-9+/]{26}[AEIMQUYcgkosw048]=(?:-([1-9]\d{0,4}))?$/ },
+  SHA256: { length: 32, pattern: /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=(?:-([1-9]\d{0,4}))?$/ },
+};
+const digestForm = { text: 0, bytes: 1 } as const;
+
+/** The number of parts behind the bytes is 0 for none. */
 export function writeDigest(writer: ByteWriter, checksum: Checksum): void {
-  const [base64 = '', suffix, ...more] = checksum.value.split('-');
-  const digest = Buffer.from(base64, 'base64');
-  const expected = algorithms.find(({ name }) => name === checksum.algorithm)?.digestBytes;
-  const regular =
-    digest.length === expected &&
-    digest.toString('base64') === base64 &&
-    more.length === 0 &&
-    (suffix === undefined || /^[1-9][0-9]{0,4}$/.test(suffix));
-  writer.u8(regular ? 1 : 0);
-  if (regular) {
-    writer.raw(digest);
-    writer.varint(Number(suffix ?? 0));
-  } else {
+  const { length, pattern } = digests[checksum.algorithm];
+  const match = pattern.exec(checksum.value);
+  if (match === null) {
+    writer.u8(digestForm.text);
     writer.text(checksum.value);
+  } else {
+    writer.u8(digestForm.bytes);
+    writer.encoded(checksum.value, 'base64', length);
+    writer.varint(Number(match[1] ?? 0));
   }
 }
 
 export function readDigest(reader: ByteReader, kind: ChecksumKind): Checksum {
   const { algorithm, type } = kind;
-  if (reader.u8() === 0) return { algorithm, type, value: reader.text() };
-  const length = algorithms.find(({ name }) => name === algorithm)?.digestBytes ?? 0;
-  const base64 = reader.raw(length).toString('base64');
+  if (reader.u8() === digestForm.text) return { algorithm, type, value: reader.text() };
+  const base64 = reader.encoded('base64', digests[algorithm].length);
   const partCount = reader.varint();
   return { algorithm, type, value: partCount === 0 ? base64 : `${base64}-${partCount}` };
 }

@@ -32,8 +32,8 @@ function encodeBase32(bytes: Uint8Array): string {
   let text = '';
   let bits = 0;
   let held = 0;
-  for (const byte of bytes) {
-    held = (held << 8) | byte;
+  for (let index = 0; index < bytes.length; index += 1) {
+    held = (held << 8) | (bytes[index] as number);
     bits += 8;
     if (bits >= 10) {
       bits -= 10;
@@ -65,12 +65,25 @@ function decodeBase32(text: string, length: number): Buffer | undefined {
   return held === 0 ? bytes : undefined;
 }
 
-/** @param birth the 8 bytes as they stand in a version's row key (inverted) */
-export function encodeVersionId(birth: Uint8Array, random: Uint8Array): string {
-  const bytes = Buffer.allocUnsafe(versionIdBytes);
-  bytes.set(birth, 0);
-  bytes.set(random, birthBytes);
-  return encodeBase32(bytes);
+const scratch = new Uint8Array(versionIdBytes);
+
+/**
+ * From the birth as it stands in a version's row key (8 bytes, inverted) and the random part, each
+ * given by the buffer it lies in and its place there: a listing calls this for every line.
+ */
+export function encodeVersionId(
+  birth: Buffer,
+  birthAt: number,
+  random: Buffer,
+  randomAt: number,
+): string {
+  for (let index = 0; index < birthBytes; index += 1) {
+    scratch[index] = birth[birthAt + index] as number;
+  }
+  for (let index = 0; index < versionRandomBytes; index += 1) {
+    scratch[birthBytes + index] = random[randomAt + index] as number;
+  }
+  return encodeBase32(scratch);
 }
 
 /** Undefined for 'null' and for what is no version id. */

@@ -12,13 +12,22 @@ import { versionsContract } from './contract/versions.ts';
 
 export type { OpenSubject, Subject } from './contract/subject.ts';
 
-export function namespaceContract(name: string, open: OpenSubject): void {
+export interface ContractOptions {
+  /** Random histories per property: fewer where opening and committing is dear. */
+  readonly propertyRuns?: number;
+}
+
+export function namespaceContract(
+  name: string,
+  open: OpenSubject,
+  { propertyRuns = 250 }: ContractOptions = {},
+): void {
   describe(`namespace contract: ${name}`, () => {
     describe('buckets', () => bucketsContract(open));
     describe('users', () => usersContract(open));
     describe('versions', () => versionsContract(open));
     describe('listings', () => listingsContract(open));
     describe('uploads', () => uploadsContract(open));
-    describe('properties', () => propertiesContract(open));
+    describe('properties', () => propertiesContract(open, propertyRuns));
   });
 }

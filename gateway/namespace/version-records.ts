@@ -83,13 +83,15 @@ interface Head extends VersionFlags {
   readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
 }
 
-function readHead(reader: ByteReader, birth: Buffer, owners: Owners): Head {
+/** The birth lies in the row key of a version, or in its entry. */
+function readHead(reader: ByteReader, birth: Buffer, birthAt: number, owners: Owners): Head {
   const flags = reader.u8();
   const isNull = (flags & flag.null) !== 0;
+  const randomAt = isNull ? reader.offset : reader.skip(versionRandomBytes);
   return {
     isDeleteMarker: (flags & flag.deleteMarker) !== 0,
     isNull,
-    versionId: isNull ? nullVersionId : encodeVersionId(birth, reader.raw(versionRandomBytes)),
+    versionId: isNull ? nullVersionId : encodeVersionId(birth, birthAt, reader.buffer, randomAt),
     size: reader.varint(),
     etag: readEtag(reader),
     modifiedMs: reader.u48(),
@@ -99,11 +101,23 @@ function readHead(reader: ByteReader, birth: Buffer, owners: Owners): Head {
   };
 }
 
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
+
+/** Field by field: spreading the head takes longer than all the rest of a listing. */
 function listed(head: Head, key: string, isLatest: boolean): ListedObject {
-  const { versionId, isDeleteMarker, size, etag, modifiedMs, ownerId, storageClass } = head;
-  const { checksum } = head;
-  const common = { key, versionId, isDeleteMarker, isLatest, size, etag, modifiedMs, ownerId };
-  return checksum ? { ...common, storageClass, checksum } : { ...common, storageClass };
+  const line: Writable<ListedObject> = {
+    key,
+    versionId: head.versionId,
+    isDeleteMarker: head.isDeleteMarker,
+    isLatest,
+    size: head.size,
+    etag: head.etag,
+    modifiedMs: head.modifiedMs,
+    ownerId: head.ownerId,
+    storageClass: head.storageClass,
+  };
+  if (head.checksum !== undefined) line.checksum = head.checksum;
+  return line;
 }
 
 export function versionFlags(value: Buffer): VersionFlags {
@@ -123,7 +137,7 @@ export function entryBirth(value: Buffer): Buffer {
 export function decodeEntry(value: Buffer, key: string, owners: Owners): ListedObject {
   return decoding('entries', () => {
     const reader = openRow('entries', value);
-    return listed(readHead(reader, reader.raw(birthBytes), owners), key, true);
+    return listed(readHead(reader, value, reader.skip(birthBytes), owners), key, true);
   });
 }
 
@@ -131,7 +145,7 @@ export function decodeEntry(value: Buffer, key: string, owners: Owners): ListedO
 export function entryOf(versionValue: Buffer, birth: Buffer, owners: Owners): Buffer {
   const headEnd = decoding('versions', () => {
     const reader = openRow('versions', versionValue);
-    readHead(reader, birth, owners);
+    readHead(reader, birth, 0, owners);
     return reader.offset;
   });
   return makeEntry(versionValue.subarray(1, headEnd), birth);
@@ -191,25 +205,32 @@ export function decodeVersion(
 ): StoredVersion {
   return decoding('versions', () => {
     const reader = openRow('versions', value);
-    const { isNull: _, checksum: kind, ...head } = readHead(reader, birth, owners);
-    const checksum = kind && readDigest(reader, kind);
+    const head = readHead(reader, birth, 0, owners);
+    const checksum = head.checksum && readDigest(reader, head.checksum);
     const headers = readHeaders(reader);
     const tags = readTags(reader);
     const extents = readItems(reader, readExtent);
     const parts = readItems(reader, readObjectPart);
-    return {
-      ...head,
+    const version: Writable<StoredVersion> = {
       key,
+      versionId: head.versionId,
       sequence: decodeBirth(birth).sequence,
-      ...(checksum && { checksum }),
+      isDeleteMarker: head.isDeleteMarker,
+      size: head.size,
+      etag: head.etag,
+      modifiedMs: head.modifiedMs,
+      ownerId: head.ownerId,
+      storageClass: head.storageClass,
       headers,
-      ...(tags && { tags }),
       birth,
       extentCount: extents.count,
       inlineExtents: extents.inline,
       partCount: parts.count,
       inlineParts: parts.inline,
     };
+    if (checksum !== undefined) version.checksum = checksum;
+    if (tags !== undefined) version.tags = tags;
+    return version;
   });
 }
 
@@ -222,7 +243,7 @@ export function decodeListedVersion(
   owners: Owners,
 ): ListedObject {
   return decoding('versions', () =>
-    listed(readHead(openRow('versions', value), birth, owners), key, isLatest),
+    listed(readHead(openRow('versions', value), birth, 0, owners), key, isLatest),
   );
 }
 
@@ -255,7 +276,9 @@ function readItems<Item>(
 ): { count: number; inline: Item[] | undefined } {
   const count = reader.varint();
   if (count > maxInline) return { count, inline: undefined };
-  return { count, inline: Array.from({ length: count }, () => read(reader)) };
+  const inline: Item[] = [];
+  while (inline.length < count) inline.push(read(reader));
+  return { count, inline };
 }
 
 function decodeChunk<Item>(what: string, chunk: Buffer, read: ReadItem<Item>): Item[] {

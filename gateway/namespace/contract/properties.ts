@@ -20,8 +20,6 @@ import {
 } from './subject.ts';
 import { type ModelPage, VersionModel } from './version-model.ts';
 
-const runs = 250;
-
 /** Few, so that they meet; odd, so that every order and escape is met. */
 const keys = [
   'a',
@@ -233,7 +231,7 @@ async function fill(open: OpenSubject, commits: readonly { ops: Op[]; isUndone: 
   return pair;
 }
 
-export function propertiesContract(open: OpenSubject): void {
+export function propertiesContract(open: OpenSubject, runs: number): void {
   const commitsArb = fc.array(commitArb, { maxLength: 30, size: 'max' });
 
   test("property: versions, look-ups and references are the model's", async () => {

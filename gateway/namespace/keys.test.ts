@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { maxTableKeyBytes } from '../../blobseer-client/index.ts';
+import {
+  birthBytes,
+  decodeBirth,
+  encodeBirth,
+  endOfKey,
+  escapeKey,
+  isStorableKey,
+  keyOf,
+  keyPrefix,
+  successor,
+  unescapeKey,
+  withNumber,
+  withTail,
+} from './keys.ts';
+
+/** Short, of few byte values, so that one is often the beginning of another. */
+const bytesArb = fc
+  .array(fc.constantFrom(0, 1, 2, 97, 254, 255), { maxLength: 5 })
+  .map((bytes) => Buffer.from(bytes));
+
+test('escaping keeps order and is undone', () => {
+  fc.assert(
+    fc.property(bytesArb, bytesArb, (a, b) => {
+      assert.deepEqual(Buffer.from(unescapeKey(escapeKey(a))), a);
+      const order = Buffer.compare(a, b);
+      assert.equal(Buffer.compare(keyPrefix(7, a), keyPrefix(7, b)), order);
+      if (order < 0) {
+        const tail = Buffer.alloc(birthBytes, 0xff);
+        assert.ok(Buffer.compare(withTail(keyPrefix(7, a), tail), endOfKey(keyPrefix(7, a))) < 0);
+        assert.ok(Buffer.compare(endOfKey(keyPrefix(7, a)), keyPrefix(7, b)) <= 0);
+      }
+      assert.deepEqual(Buffer.from(keyOf(withTail(keyPrefix(7, a), Buffer.alloc(8)), 8)), a);
+    }),
+  );
+});
+
+test('a successor is behind all that begins alike, and before all else that is', () => {
+  fc.assert(
+    fc.property(bytesArb, bytesArb, (prefix, other) => {
+      const next = successor(prefix);
+      const isAlike = other.subarray(0, prefix.length).equals(prefix);
+      const isBehind = Buffer.compare(other, prefix) > 0 && !isAlike;
+      assert.equal(next !== undefined && Buffer.compare(other, next) >= 0, isBehind);
+    }),
+  );
+});
+
+test('births sort newest first', () => {
+  const birthArb = fc
+    .tuple(fc.integer({ min: 0, max: 2 ** 48 - 1 }), fc.integer({ min: 0, max: 65_535 }))
+    .map(([sequence, ordinal]) => ({ sequence, ordinal }));
+  fc.assert(
+    fc.property(birthArb, birthArb, (a, b) => {
+      assert.deepEqual(decodeBirth(encodeBirth(a)), a);
+      const order = Math.sign(b.sequence - a.sequence || b.ordinal - a.ordinal);
+      assert.equal(Buffer.compare(encodeBirth(a), encodeBirth(b)), order);
+    }),
+  );
+  assert.throws(() => encodeBirth({ sequence: 2 ** 48, ordinal: 0 }), RangeError);
+  assert.throws(() => encodeBirth({ sequence: 1, ordinal: 65_536 }), RangeError);
+});
+
+test('what is storable has row keys that fit; S3 keys are, unless nearly all NUL', () => {
+  for (const key of ['a', '\0', ' ', 'é'.repeat(512), '🎈'.repeat(256), 'x'.repeat(1024)]) {
+    assert.equal(isStorableKey(key), true, key);
+  }
+  const bad = ['', 'x'.repeat(1025), '🎈'.repeat(257), '\0'.repeat(1024), '\ud800', 'a\udc00b'];
+  for (const key of bad) assert.equal(isStorableKey(key), false, JSON.stringify(key));
+  let longest = 0;
+  for (let nulls = 900; nulls <= 1024; nulls += 1) {
+    const key = '\0'.repeat(nulls) + 'x'.repeat(1024 - nulls);
+    if (!isStorableKey(key)) continue;
+    const versionRow = withTail(keyPrefix(1, Buffer.from(key)), Buffer.alloc(birthBytes));
+    longest = Math.max(longest, withNumber(versionRow, 0).length);
+    assert.ok(
+      withTail(keyPrefix(1, Buffer.from(key)), Buffer.alloc(16)).length <= maxTableKeyBytes,
+    );
+  }
+  assert.ok(longest > 1900 && longest <= maxTableKeyBytes, `${longest}`);
+});

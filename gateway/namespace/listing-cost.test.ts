@@ -1,0 +1,78 @@
+/** Listings cost what they answer: rows read from the tables, counted. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { RangeQuery, Row, Store, Table } from '../../blobseer-client/index.ts';
+import { draftOf, everything, makeBucket, ownerId, type Subject } from './contract/subject.ts';
+import { openNamespace } from './store-namespace.ts';
+import { MemoryStore } from './testing/memory-store.ts';
+
+/** Counts the rows that `range` and `keys` return. */
+function counting(table: Table, count: (rows: number) => void): Table {
+  const range = table.range.bind(table);
+  const keys = table.keys.bind(table);
+  return Object.assign(table, {
+    range(query: RangeQuery): Row[] {
+      const rows = range(query);
+      count(rows.length);
+      return rows;
+    },
+    keys(query: RangeQuery): Buffer[] {
+      const found = keys(query);
+      count(found.length);
+      return found;
+    },
+  });
+}
+
+async function countedSubject() {
+  const memory = new MemoryStore();
+  let rows = 0;
+  const store: Store = {
+    table: (name) => counting(memory.table(name), (more) => (rows += more)),
+    commit: (work) => memory.commit(work),
+    refresh: () => memory.refresh(),
+    sequence: () => memory.sequence(),
+  };
+  const subject: Subject = {
+    namespace: openNamespace({ store, bury() {} }),
+    commit: (work) => store.commit(work),
+    buried: () => [],
+    close: async () => {},
+  };
+  const rowsOf = (work: () => void): number => {
+    rows = 0;
+    work();
+    return rows;
+  };
+  return { subject, rowsOf };
+}
+
+test('old versions, delete markers and what lies under common prefixes are not walked', async () => {
+  const { subject, rowsOf } = await countedSubject();
+  const { namespace, commit } = subject;
+  const bucket = await makeBucket(subject, 'bucket', 'Enabled');
+  await commit((t) => {
+    for (let folder = 0; folder < 10; folder += 1) {
+      for (let file = 0; file < 200; file += 1) {
+        const key = `${folder}/${String(file).padStart(4, '0')}`;
+        namespace.putVersion(t, bucket, key, draftOf(1));
+        if (file < 100) namespace.deleteObject(t, bucket, key, { ownerId, modifiedMs: 1 });
+        else namespace.putVersion(t, bucket, key, draftOf(2));
+      }
+    }
+  });
+  const flat = { ...everything, limit: 50 };
+  assert.equal(
+    rowsOf(() => namespace.listObjects(bucket.id, flat)),
+    51,
+  );
+  const folders = { ...everything, delimiter: '/' };
+  assert.ok(rowsOf(() => namespace.listObjects(bucket.id, folders)) < 16 + 10 * 4);
+  const versions = { ...folders, afterVersionId: '' };
+  assert.ok(rowsOf(() => namespace.listVersions(bucket.id, versions)) < 16 + 10 * 4);
+  const one = { ...everything, prefix: '3/', delimiter: '/' };
+  assert.equal(
+    rowsOf(() => namespace.listObjects(bucket.id, one)),
+    100,
+  );
+});

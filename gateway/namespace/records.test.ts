@@ -1,0 +1,159 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { ByteReader, ByteWriter } from './bytes.ts';
+import { draftOf, ownerId, partOf } from './contract/subject.ts';
+import { decodeDeadVersion, encodeDeadVersion } from './dead-versions.ts';
+import { readChecksum, readEtag, writeChecksum, writeEtag } from './fields.ts';
+import type { Checksum } from './namespace.ts';
+import { Owners } from './owners.ts';
+import { decodePart, encodePart } from './records.ts';
+import { MemoryStore } from './testing/memory-store.ts';
+import { decodeEntry, decodeVersion, encodeVersion, entryOf } from './version-records.ts';
+
+const birth = Buffer.from([255, 255, 255, 255, 255, 1, 255, 255]);
+const random = Buffer.from([1, 2, 3, 4]);
+
+async function encoded(draft = draftOf(70_000)) {
+  const store = new MemoryStore();
+  const owners = new Owners(store.table('owners'));
+  const version = await store.commit((t) => encodeVersion(t, draft, birth, random, owners));
+  return { ...version, owners };
+}
+
+test('numbers, texts and bytes come back', () => {
+  const number = fc.oneof(fc.nat(300), fc.maxSafeNat());
+  fc.assert(
+    fc.property(number, fc.string({ unit: 'grapheme' }), fc.uint8Array(), (n, text, bytes) => {
+      const writer = new ByteWriter(1);
+      writer.varint(n);
+      writer.text(text);
+      writer.bytes(bytes);
+      const reader = new ByteReader(writer.finish());
+      assert.deepEqual([reader.varint(), reader.text()], [n, text]);
+      assert.deepEqual(new Uint8Array(reader.bytes()), bytes);
+      assert.equal(reader.remaining, 0);
+    }),
+  );
+  for (const bad of [-1, 1.5, Number.NaN, 2 ** 53]) {
+    assert.throws(() => new ByteWriter().varint(bad), RangeError);
+  }
+});
+
+test('ETags and checksums come back, regular or odd', () => {
+  const hex = 'd41d8cd98f00b204e9800998ecf8427e';
+  const etags = [
+    '',
+    hex,
+    `${hex}-1`,
+    `${hex}-10000`,
+    `${hex}-0`,
+    `${hex}-01`,
+    `${hex}x`,
+    hex.toUpperCase(),
+  ];
+  for (const etag of etags) {
+    const writer = new ByteWriter();
+    writeEtag(writer, etag);
+    assert.equal(readEtag(new ByteReader(writer.finish())), etag);
+  }
+  const lengths = { CRC32: 4, CRC32C: 4, CRC64NVME: 8, SHA1: 20, SHA256: 32 };
+  for (const [algorithm, length] of Object.entries(lengths)) {
+    const base64 = Buffer.alloc(length, 0xfb).toString('base64');
+    const loose = Buffer.alloc(length, 0xfb)
+      .toString('base64')
+      .replace(/.(?==)/, '9');
+    const url = Buffer.alloc(length, 0xfb).toString('base64url');
+    for (const value of [
+      base64,
+      `${base64}-7`,
+      `${base64}-07`,
+      loose,
+      url,
+      '',
+      'x',
+      `${base64}${base64}`,
+    ]) {
+      for (const type of ['FULL_OBJECT', 'COMPOSITE'] as const) {
+        const checksum = { algorithm, type, value } as Checksum;
+        const writer = new ByteWriter();
+        writeChecksum(writer, checksum);
+        const bytes = writer.finish();
+        assert.deepEqual(readChecksum(new ByteReader(bytes)), checksum);
+        if (value === base64) assert.equal(bytes.length, length + 3);
+      }
+    }
+  }
+});
+
+test('a small object takes some 130 bytes in version row and entry together', async () => {
+  const { value, entry } = await encoded(
+    draftOf(70_000, 1, {
+      headers: { system: { 'content-type': 'binary/octet-stream' }, user: {} },
+      checksum: { algorithm: 'CRC64NVME', type: 'FULL_OBJECT', value: 'AAAAAAAAAAA=' },
+    }),
+  );
+  assert.ok(value.length + entry.length <= 150, `${value.length} + ${entry.length}`);
+});
+
+test('an entry made of a version row is the one made with it', async () => {
+  const { value, entry, owners } = await encoded();
+  assert.deepEqual(entryOf(value, birth, owners), entry);
+  const version = decodeVersion(value, 'k', birth, owners);
+  const line = decodeEntry(entry, 'k', owners);
+  assert.equal(line.versionId, version.versionId);
+  assert.equal(line.ownerId, ownerId);
+  assert.equal(version.sequence, 254, 'the inverse of the 6 bytes in front');
+});
+
+test('a damaged row, or one of a later release, is an error that names its table', async () => {
+  const { value, entry, owners } = await encoded();
+  for (let length = 0; length < value.length; length += 1) {
+    const cut = value.subarray(0, length);
+    assert.throws(() => decodeVersion(cut, 'k', birth, owners), {
+      name: 'NamespaceError',
+      kind: 'corrupt',
+      message: /versions/,
+    });
+  }
+  const later = Buffer.from(entry);
+  later[0] = 2;
+  const kind = { kind: 'corrupt', message: /format 2/ };
+  assert.throws(() => decodeEntry(later, 'k', owners), kind);
+  assert.throws(() => decodePart(encodePart(partOf(1, 1)).subarray(0, 9), 1), { kind: 'corrupt' });
+});
+
+test('dead versions come back', () => {
+  const dead = {
+    bucketId: 7,
+    key: 'a\0é',
+    birth,
+    value: Buffer.from('value'),
+    extentChunks: [Buffer.from('a'), Buffer.alloc(5000, 1)],
+    partChunks: [],
+  };
+  assert.deepEqual(decodeDeadVersion(encodeDeadVersion(dead)), dead);
+});
+
+test('owners: long ids take 7 bytes; one whose bytes are taken is written in full', async () => {
+  const store = new MemoryStore();
+  const table = store.table('owners');
+  const owners = new Owners(table);
+  const lengthOf = (id: string) =>
+    store.commit((t) => {
+      const writer = new ByteWriter();
+      owners.write(t, writer, id);
+      const bytes = Buffer.from(writer.finish());
+      assert.equal(new Owners(table).read(new ByteReader(bytes)), id);
+      return bytes.length;
+    });
+  assert.equal(await lengthOf(ownerId), 7);
+  assert.equal(await lengthOf(''), 1);
+  assert.equal(await lengthOf('short'), 6);
+  const other = 'cd'.repeat(32);
+  await lengthOf(other);
+  const taken = table.range({ limit: 10 }).find(({ value }) => value.toString() === other);
+  assert.ok(taken);
+  await store.commit((t) => t.put(table, taken.key, Buffer.from('somebody else')));
+  assert.equal(await lengthOf(other), 65);
+});
