@@ -1,8 +1,5 @@
 /** The contract of `Blob` on the embedded engine, and that nothing is left when all is released. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Blob } from '../blob.ts';
@@ -13,37 +10,8 @@ import {
   type Modelled,
   stepSequences,
 } from '../contract/blob-model.ts';
-import { type EmbeddedBlobSeer, openEmbedded } from './embedded.ts';
-
-async function withEngine(
-  run: (engine: EmbeddedBlobSeer, directory: string) => Promise<void>,
-): Promise<void> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'blobseer-'));
-  const engine = await openEmbedded({ directory, role: 'alone' });
-  try {
-    await run(engine, directory);
-  } finally {
-    await engine.close();
-    await rm(directory, { recursive: true });
-  }
-}
-
-async function clean(engine: EmbeddedBlobSeer): Promise<void> {
-  for (let pass = 0; pass < 3; pass++) await engine.maintain();
-}
-
-function leftovers(engine: EmbeddedBlobSeer): Record<string, number> {
-  engine.store.refresh();
-  const names = ['snapshots', 'children', 'blocks', 'pages', 'files', 'graves', 'doomed', 'sparse'];
-  return Object.fromEntries(
-    names.map((name) => [name, engine.store.table(name).keys({ limit: 1000 }).length]),
-  );
-}
-
-async function pageFileCount(directory: string): Promise<number> {
-  const names = await readdir(path.join(directory, 'pages'), { recursive: true }).catch(() => []);
-  return names.filter((name) => /\d+-\d+$/.test(name)).length;
-}
+import { clean, leftovers, pageFiles, withEngine } from '../testing/engines.ts';
+import type { EmbeddedBlobSeer } from './embedded.ts';
 
 test('random histories read back as the model has them, and leave nothing behind', async () => {
   const property = fc.asyncProperty(stepSequences, (steps) =>
@@ -64,7 +32,7 @@ test('random histories read back as the model has them, and leave nothing behind
       // Blobs that were created and never written keep their own record.
       const snapshots = model.blobs.filter(({ versions }) => versions.size === 0).length;
       assert.deepEqual(leftovers(engine), { ...zeros, snapshots });
-      assert.equal(await pageFileCount(directory), 0);
+      assert.deepEqual(await pageFiles(directory), []);
     }),
   );
   await fc.assert(property, { numRuns: 60 });
@@ -132,12 +100,12 @@ test('a page file that is half dead is rewritten and its readers go on', async (
     await blob.write(inPieces(changed, 65_536));
     await blob.release(first.version);
     await clean(engine);
-    const names = await readdir(path.join(directory, 'pages'), { recursive: true });
+    const files = await pageFiles(directory);
+    assert.equal(files.length, 2);
     assert.ok(
-      names.some((name) => name.endsWith('-1')),
+      files.some((file) => file.endsWith('-1')),
       'a second generation exists',
     );
-    assert.equal(await pageFileCount(directory), 2);
     assert.ok((await collect(blob.read())).equals(changed));
   });
 });

@@ -3,16 +3,7 @@
  * and to inject failures. Nothing else in this folder touches the file system, LMDB apart.
  */
 import { constants } from 'node:fs';
-import {
-  type FileHandle,
-  mkdir,
-  open,
-  readdir,
-  rename,
-  rmdir,
-  statfs,
-  unlink,
-} from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rmdir, statfs, unlink } from 'node:fs/promises';
 
 export interface DiskFile {
   /** Writes all of the pieces, in order, from `position` on. */
@@ -29,7 +20,6 @@ export interface Disk {
   create(file: string): Promise<DiskFile>;
   openForRead(file: string): Promise<DiskFile>;
   unlink(file: string): Promise<void>;
-  rename(from: string, to: string): Promise<void>;
   /** Mode 0700. True when it was not there before. */
   makeDirectory(directory: string): Promise<boolean>;
   removeEmptyDirectory(directory: string): Promise<void>;
@@ -104,7 +94,6 @@ export const nodeDisk: Disk = {
     return new NodeFile(await open(file, constants.O_RDONLY));
   },
   unlink,
-  rename,
   async makeDirectory(directory) {
     return (await mkdir(directory, { recursive: true, mode: 0o700 })) !== undefined;
   },

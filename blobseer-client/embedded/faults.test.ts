@@ -1,0 +1,267 @@
+/** What the engine does when the disk, the process or the bytes let it down. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'node:test';
+import { Blob } from '../blob.ts';
+import { collect, inPieces } from '../contract/blob-model.ts';
+import { BlobSeerError } from '../errors.ts';
+import { clean, leftovers, pageFiles, withDirectory, withEngine } from '../testing/engines.ts';
+import { FaultyDisk, systemError } from '../testing/faulty-disk.ts';
+import { databaseFile, openEmbedded } from './embedded.ts';
+
+const large = Buffer.alloc(3 * 2 ** 20);
+for (let at = 0; at < large.length; at += 4) large.writeUInt32LE((at * 2654435761) >>> 0, at);
+const small = Buffer.from('a small object, unlike any other: 9f0c1d7e5a');
+
+function ofKind(kind: BlobSeerError['kind'], words?: RegExp): (error: unknown) => boolean {
+  return (error) => {
+    assert.ok(error instanceof BlobSeerError, String(error));
+    assert.equal(error.kind, kind, error.message);
+    if (words !== undefined) assert.match(error.message, words);
+    return true;
+  };
+}
+
+test('pages, then their directory entry, are durable before the record that names them', async () => {
+  const disk = new FaultyDisk();
+  await withEngine(
+    async (engine) => {
+      const staged = await engine.stage(inPieces(large, 65_536));
+      await assert.rejects(
+        engine.store.commit((transaction) => engine.publish(transaction, staged)),
+        ofKind('invalid-argument', /publish a write that is open/),
+      );
+      let release = (): void => undefined;
+      const gate = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      disk.before = (call) => (call === 'sync' ? gate : undefined);
+      disk.calls.length = 0;
+      let isSealed = false;
+      const sealing = staged.seal().then(() => {
+        isSealed = true;
+      });
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      assert.equal(isSealed, false, 'sealed only when the data sync has ended');
+      release();
+      await sealing;
+      const synced = disk.calls.filter((call) => call !== 'space');
+      assert.deepEqual(synced.slice(-2), ['sync', 'syncDirectory']);
+      assert.ok(synced.slice(0, -2).every((call) => call === 'write'));
+      const ref = await engine.store.commit((tx) => engine.publish(tx, staged));
+      engine.store.refresh();
+      const bytes = await collect(engine.read(ref, { offset: 0, length: large.length }));
+      assert.ok(bytes.equals(large));
+    },
+    { disk },
+  );
+});
+
+for (const call of ['sync', 'syncDirectory'] as const) {
+  test(`a failed ${call} stops the engine and loses nothing that was acknowledged`, async () => {
+    await withDirectory(async (directory) => {
+      const disk = new FaultyDisk();
+      const stopped: unknown[] = [];
+      const engine = await openEmbedded({
+        directory,
+        role: 'alone',
+        disk,
+        onStopped: (error) => stopped.push(error),
+      });
+      const blob = await Blob.create(engine, { pageSize: 65_536 });
+      const good = await blob.write(inPieces(large, 65_536));
+      disk.before = (made) => {
+        if (made === call) throw systemError('EIO');
+      };
+      await assert.rejects(blob.append(inPieces(large, 65_536)), ofKind('stopped'));
+      assert.equal(stopped.length, 1);
+      disk.before = () => undefined;
+      await assert.rejects(blob.append([small]), ofKind('stopped'));
+      await engine.close();
+
+      const again = await openEmbedded({ directory, role: 'alone' });
+      const found = await collect(Blob.open(again, blob.id).read());
+      assert.ok(found.equals(large));
+      const references = [{ owner: 'test', snapshot: good }];
+      assert.deepEqual((await again.check({ references })).problems, []);
+      await again.close();
+    });
+  });
+}
+
+test('a failed write of new pages fails that write alone and leaves no file', async () => {
+  const disk = new FaultyDisk();
+  await withEngine(
+    async (engine, directory) => {
+      for (const [code, kind] of [
+        ['EIO', 'unavailable'],
+        ['ENOSPC', 'no-space'],
+        ['EACCES', 'denied'],
+      ] as const) {
+        disk.before = (call) => {
+          if (call === 'write') throw systemError(code);
+        };
+        await assert.rejects(engine.stage(inPieces(large, 65_536)), ofKind(kind));
+        assert.deepEqual(await pageFiles(directory), []);
+      }
+      disk.before = () => undefined;
+      const blob = await Blob.create(engine);
+      await blob.write(inPieces(large, 65_536));
+    },
+    { disk },
+  );
+});
+
+test('below the watermark new data is refused, and deletes make room again', async () => {
+  const disk = new FaultyDisk();
+  let now = 0;
+  await withEngine(
+    async (engine) => {
+      const blob = await Blob.create(engine);
+      const first = await blob.write([small]);
+      await blob.write(inPieces(large, 65_536));
+      disk.freeBytes = 1000;
+      now += 10_000;
+      await assert.rejects(blob.write([small]), ofKind('no-space', /delete something first/));
+      await assert.rejects(blob.write(inPieces(large, 65_536)), ofKind('no-space'));
+      await blob.release(first.version);
+      await clean(engine);
+      disk.freeBytes = undefined;
+      now += 10_000;
+      await blob.write([small]);
+    },
+    { disk, nowMs: () => now },
+  );
+});
+
+test('a full file system refuses, loses nothing, and takes writes again after deletes', async (t) => {
+  await withDirectory(async (directory) => {
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=48m', 'tmpfs', directory], {
+        stdio: 'ignore',
+      });
+    } catch {
+      t.diagnostic('no right to mount a tmpfs here: the watermark was tested with a faked size');
+      return;
+    }
+    try {
+      const engine = await openEmbedded({ directory, role: 'alone' });
+      const blob = await Blob.create(engine, { pageSize: 65_536 });
+      const kept: number[] = [];
+      await assert.rejects(async () => {
+        for (let count = 0; count < 100; count++) {
+          kept.push((await blob.write(inPieces(filled(count), 65_536))).version);
+        }
+      }, ofKind('no-space'));
+      assert.ok(kept.length > 5, `${kept.length} writes of 3 MiB went into 48 MiB`);
+      for (const [seed, version] of kept.entries()) {
+        assert.ok((await collect(blob.read({ version }))).equals(filled(seed)));
+      }
+      for (const version of kept.slice(0, 5)) await blob.release(version);
+      await clean(engine);
+      await blob.write(inPieces(filled(1), 65_536));
+      await engine.close();
+    } finally {
+      execFileSync('umount', [directory]);
+    }
+  });
+});
+
+function filled(seed: number): Buffer {
+  const bytes = Buffer.from(large);
+  for (let at = 0; at < bytes.length; at += 65_536) bytes.writeUInt32LE(seed + 1, at);
+  return bytes;
+}
+
+for (const [what, bytes] of [
+  ['LMDB', small],
+  ['a page file', large],
+] as const) {
+  test(`a damaged byte in ${what} is an error on read and named by check`, async () => {
+    await withDirectory(async (directory) => {
+      const engine = await openEmbedded({ directory, role: 'alone' });
+      const blob = await Blob.create(engine, { pageSize: 65_536 });
+      const snapshot = await blob.write([bytes]);
+      await engine.close();
+      const [file = path.join(directory, databaseFile)] = await pageFiles(directory);
+      const content = await readFile(file);
+      const at = content.indexOf(bytes.subarray(0, 40));
+      assert.ok(at >= 0);
+      content[at + 20]! ^= 1;
+      await writeFile(file, content);
+
+      const again = await openEmbedded({ directory, role: 'alone' });
+      const reading = collect(Blob.open(again, blob.id).read());
+      await assert.rejects(reading, ofKind('corrupt', /page 0 of write \d+ is damaged/));
+      const report = await again.check({ references: [{ owner: 'test', snapshot }] });
+      assert.equal(report.problemCount, 1);
+      assert.match(report.problems[0]!, /page 0 of write \d+ is damaged/);
+      await again.close();
+    });
+  });
+}
+
+test('a reader goes on reading what was released; then it is reclaimed', async () => {
+  await withEngine(async (engine, directory) => {
+    const blob = await Blob.create(engine, { pageSize: 65_536 });
+    const { version } = await blob.write(inPieces(large, 65_536));
+    const reading = blob.read({ version });
+    const first = await reading.next();
+    await blob.release(version);
+    await clean(engine);
+    assert.equal((await pageFiles(directory)).length, 1);
+    const rest = await collect(reading);
+    assert.ok(Buffer.concat([first.value as Buffer, rest]).equals(large));
+    await clean(engine);
+    assert.deepEqual(await pageFiles(directory), []);
+    assert.ok(Object.values(leftovers(engine)).every((count) => count === 0));
+  });
+});
+
+test('what a dead process had staged is swept at the next start', async () => {
+  await withDirectory(async (directory) => {
+    const engine = await openEmbedded({ directory, role: 'alone' });
+    await engine.stage(inPieces(large, 65_536)); // neither published nor aborted: as a crash leaves it
+    await engine.close();
+    assert.equal((await pageFiles(directory)).length, 1);
+    const again = await openEmbedded({ directory, role: 'alone' });
+    for (let wait = 0; wait < 200 && (await pageFiles(directory)).length > 0; wait++) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    assert.deepEqual(await pageFiles(directory), []);
+    await again.close();
+  });
+});
+
+test('a process that was declared dead can publish nothing', async () => {
+  await withEngine(async (engine) => {
+    const staged = await engine.stage([small]);
+    await staged.seal();
+    await engine.instanceDied(engine.instanceId);
+    await assert.rejects(
+      engine.store.commit((transaction) => engine.publish(transaction, staged)),
+      ofKind('stopped', /declared dead/),
+    );
+    await staged.abort();
+  });
+});
+
+test('a directory of a newer format is refused', async () => {
+  await withDirectory(async (directory) => {
+    const engine = await openEmbedded({ directory, role: 'alone' });
+    await engine.store.commit((transaction) => {
+      transaction.put(
+        engine.store.table('meta'),
+        Buffer.from('format'),
+        Buffer.from([0, 0, 0, 99]),
+      );
+    });
+    await engine.close();
+    await assert.rejects(
+      openEmbedded({ directory, role: 'alone' }),
+      ofKind('invalid-argument', /format 99/),
+    );
+  });
+});
