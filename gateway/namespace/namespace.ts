@@ -2,6 +2,8 @@
  * The namespace port: buckets, keys, versions, uploads, users. Records and their order, nothing about
  * bytes (BlobSeer's) and nothing about HTTP. Reads are synchronous and see the newest commit; writes
  * take the transaction of the commit they belong to. Keys sort by their UTF-8 bytes.
+ * What it refuses (a bucket or upload that is gone, a key that cannot be stored) it throws as a
+ * `NamespaceError` (errors.ts), which undoes the commit.
  */
 import type { SnapshotRef, Transaction } from '../../blobseer-client/index.ts';
 

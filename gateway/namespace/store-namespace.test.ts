@@ -1,6 +1,6 @@
 /** The namespace contract on the store in memory. */
 import type { Store } from '../../blobseer-client/index.ts';
-import { namespaceContract, type Subject } from './namespace-contract.ts';
+import { namespaceContract, type Subject } from './contract/namespace-contract.ts';
 import { openNamespace } from './store-namespace.ts';
 import { GraveRecorder } from './testing/grave-recorder.ts';
 import { MemoryStore } from './testing/memory-store.ts';

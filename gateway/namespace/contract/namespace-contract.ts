@@ -3,14 +3,14 @@
  * empty namespace. The cases ask the port only, never an implementation's tables.
  */
 import { describe } from 'node:test';
-import { bucketsContract, usersContract } from './contract/buckets-and-users.ts';
-import { listingsContract } from './contract/listings.ts';
-import { propertiesContract } from './contract/properties.ts';
-import type { OpenSubject } from './contract/subject.ts';
-import { uploadsContract } from './contract/uploads.ts';
-import { versionsContract } from './contract/versions.ts';
+import { bucketsContract, usersContract } from './buckets-and-users.ts';
+import { listingsContract } from './listings.ts';
+import { propertiesContract } from './properties.ts';
+import type { OpenSubject } from './subject.ts';
+import { uploadsContract } from './uploads.ts';
+import { versionsContract } from './versions.ts';
 
-export type { OpenSubject, Subject } from './contract/subject.ts';
+export type { OpenSubject, Subject } from './subject.ts';
 
 export interface ContractOptions {
   /** Random histories per property: fewer where opening and committing is dear. */
