@@ -23,8 +23,8 @@ const head = (headers: Readonly<Record<string, string>>) =>
 test('requests that Node itself refuses are answered with an S3 error and a request id', async () => {
   const refused: Readonly<Record<string, string>> = {
     'an unknown method': `BREW /${bucket} HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
-    'a header over 16 KiB': `GET / HTTP/1.1\r\nHost: ${host}\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`,
-    'a URL over 16 KiB': `GET /${bucket}/${'x'.repeat(20_000)} HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+    'headers over the limit': `GET / HTTP/1.1\r\nHost: ${host}\r\nX-Long: ${'x'.repeat(70_000)}\r\n\r\n`,
+    'a URL over the limit': `GET /${bucket}/${'x'.repeat(70_000)} HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
     'an empty Content-Length': `PUT /${bucket}/k HTTP/1.1\r\nHost: ${host}\r\nContent-Length: \r\n\r\n`,
     'a negative Content-Length': `PUT /${bucket}/k HTTP/1.1\r\nHost: ${host}\r\nContent-Length: -5\r\n\r\n`,
     'both lengths': `PUT /${bucket}/k HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
