@@ -150,7 +150,8 @@ const packagePlaces = [
   },
 ];
 
-const isTest = (file) => file.endsWith('.test.ts') || file.includes('/contract/');
+/** Tests, and what only tests use: they may import packages that users do not install. */
+const isTest = (file) => file.endsWith('.test.ts') || /\/(contract|testing)\//.test(file);
 
 /** Blanks comments, keeping line numbers; strings stay, since import paths are strings. */
 function withoutComments(text) {
@@ -190,6 +191,9 @@ function judge(file, specifier, runtimePackages) {
   if (!specifier.startsWith('.')) return judgePackage(file, specifier, layer, runtimePackages);
 
   const target = path.posix.normalize(path.posix.join(path.posix.dirname(file), specifier));
+  if (isTest(target) && !isTest(file) && !file.startsWith('conformance/')) {
+    return `${target} is for tests only. Instead: move what is needed out of it.`;
+  }
   if (target.startsWith(layer.in) || isWithin(target, layer.may)) return undefined;
   // A test may set a whole gateway up around the file it tests, but BlobSeer stays behind its index.
   if (isTest(file) && file.startsWith('gateway/') && isWithin(target, ['gateway/', blobseer])) {
@@ -268,6 +272,7 @@ function selfTest() {
     ['gateway/operations/get.test.ts', "import { app } from '../app.ts';"],
     ['blobseer-client/embedded/lmdb.ts', "import { open } from 'lmdb';"],
     ['conformance/actions/a.test.ts', "import { sign } from 'aws4';"],
+    ['gateway/testing/requests.ts', "import { sign } from 'aws4';"],
   ];
   for (const [file, text] of right) assert.deepEqual(verdict(file, text), [], `${file}: ${text}`);
 
@@ -286,6 +291,7 @@ function selfTest() {
     ['gateway/pipeline/a.ts', "import { a } from '../objects/get.ts';"],
     ['gateway/pipeline/a.ts', "import { open } from 'lmdb';"],
     ['gateway/cli.ts', "import aws4 from 'aws4';"],
+    ['gateway/cli.ts', "import { request } from './testing/requests.ts';"],
     ['blobseer-client/blob.ts', "import { S3Error } from '../gateway/s3/errors.ts';"],
     ['blobseer-client/algorithms/tree.ts', "import { a } from '../blobseer.ts';"],
     ['conformance/actions/a.test.ts', "import { a } from '../../gateway/clock.ts';"],
