@@ -96,7 +96,8 @@ export class EmbeddedBlobSeer implements BlobSeer {
   private readonly environment: Environment;
   private readonly instance: Instance;
   private readonly versions_: EmbeddedVersionManager;
-  private readonly roles: Roles;
+  /** The four roles by themselves: what BlobSeer's entities serve over the network. */
+  readonly roles: Roles;
   private readonly ids: Ids;
   private readonly sweep: Sweep;
   private readonly maintenance: Maintenance;

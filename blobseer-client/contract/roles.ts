@@ -1,0 +1,158 @@
+/** The contract of the four roles: what every implementation of each must do. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { crc32c } from '@node-rs/crc32';
+import { BlobSeerError } from '../errors.ts';
+import type { ChangedPage, PageAddress, Roles } from '../roles.ts';
+import type { Store } from '../store.ts';
+
+const pageSize = 4096;
+
+export interface RolesUnderTest {
+  readonly roles: Roles;
+  readonly store: Store;
+}
+
+type WithRoles = (run: (parts: RolesUnderTest) => Promise<void>) => Promise<void>;
+
+function isKind(kind: BlobSeerError['kind']): (error: unknown) => boolean {
+  return (error) => error instanceof BlobSeerError && error.kind === kind;
+}
+
+function page(seed: number, length = pageSize): Buffer {
+  return Buffer.alloc(length, seed);
+}
+
+/** Stores pages as one write; their addresses. */
+async function storePages(
+  { roles, store }: RolesUnderTest,
+  pages: readonly Buffer[],
+): Promise<PageAddress[]> {
+  const writeId = roles.providerManager.newId();
+  const writer = roles.providerManager.place(writeId, pageSize);
+  const stored: Omit<PageAddress, 'inFile'>[] = [];
+  for (const bytes of pages) {
+    await writer.write(bytes.subarray(0, 100));
+    await writer.write(bytes.subarray(100));
+    const index = writer.endPage();
+    stored.push({ writeId, index, crc: crc32c(bytes), length: bytes.length });
+  }
+  await writer.seal();
+  await store.commit((transaction) => writer.commit(transaction));
+  store.refresh();
+  return stored.map((address) => ({ ...address, inFile: writer.isFile }));
+}
+
+export function testProviders(name: string, withRoles: WithRoles): void {
+  test(`${name}: the provider manager gives each number once`, () =>
+    withRoles(async ({ roles }) => {
+      const ids = Array.from({ length: 70_000 }, () => 0);
+      for (let at = 0; at < ids.length; at++) {
+        if (at % 10_000 === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+        ids[at] = roles.providerManager.newId();
+      }
+      assert.equal(new Set(ids).size, ids.length);
+    }));
+
+  for (const count of [1, 3, 200]) {
+    test(`${name}: the data provider returns ${count} pages as they were stored`, () =>
+      withRoles(async (parts) => {
+        const pages = Array.from({ length: count }, (_, index) => page(index));
+        pages.push(page(99, 1234));
+        const addresses = await storePages(parts, pages);
+        const reader = parts.roles.dataProvider.openReader();
+        for (const [index, address] of addresses.entries()) {
+          assert.ok((await reader.read(address)).equals(pages[index]!));
+        }
+        await reader.close();
+      }));
+  }
+
+  test(`${name}: wrong bytes, wrong lengths and missing pages are corrupt, never returned`, () =>
+    withRoles(async (parts) => {
+      for (const pages of [[page(1)], Array.from({ length: 100 }, (_, index) => page(index))]) {
+        const [address] = await storePages(parts, pages);
+        const reader = parts.roles.dataProvider.openReader();
+        for (const wrong of [{ crc: 1 }, { length: 5 }, { index: 5000 }, { writeId: 1 }]) {
+          await assert.rejects(
+            async () => reader.read({ ...address!, ...wrong }),
+            isKind('corrupt'),
+          );
+        }
+        await reader.close();
+      }
+    }));
+
+  test(`${name}: only the last page of a write may be short`, () =>
+    withRoles(async ({ roles }) => {
+      const writer = roles.providerManager.place(roles.providerManager.newId(), pageSize);
+      await writer.write(page(1, 10));
+      writer.endPage();
+      await writer.write(page(1));
+      assert.throws(() => writer.endPage(), isKind('invalid-argument'));
+      await writer.abort();
+    }));
+}
+
+export function testVersionManager(name: string, withRoles: WithRoles): void {
+  test(`${name}: tickets rise by one, each snapshot keeps its own tree`, () =>
+    withRoles(async (parts) => {
+      const { roles, store } = parts;
+      const blobId = roles.providerManager.newId();
+      await store.commit((tx) => roles.versionManager.createBlob(tx, blobId, pageSize));
+      const trees: PageAddress[][] = [];
+      for (let version = 1; version <= 3; version++) {
+        const pages = await storePages(parts, [page(version), page(version + 50)]);
+        const changed: ChangedPage[] = pages.map((address, index) => [index, address]);
+        const writeId = roles.providerManager.newId();
+        const draft = { writeId, size: 2 * pageSize, pageSize, base: undefined, blobId, changed };
+        const ref = await store.commit((tx) => roles.versionManager.publish(tx, draft));
+        assert.deepEqual(ref, { blobId, version });
+        trees.push(pages);
+      }
+      store.refresh();
+      assert.deepEqual(
+        roles.versionManager.versions(blobId, 1, 10).map(({ version }) => version),
+        [2, 3],
+      );
+      assert.deepEqual(roles.versionManager.latest(blobId), { blobId, version: 3 });
+      for (const [at, pages] of trees.entries()) {
+        const root = roles.versionManager.head({ blobId, version: at + 1 })?.tree.root;
+        const [block] = roles.metadataProvider.blocks([root!]);
+        assert.deepEqual(block, { level: 1, leaves: pages });
+      }
+    }));
+
+  test(`${name}: a base must exist; a missing block is corrupt; what is missing is not retained`, () =>
+    withRoles(async ({ roles, store }) => {
+      const blobId = roles.providerManager.newId();
+      const writeId = roles.providerManager.newId();
+      const base = { blobId, version: 7 };
+      const draft = { writeId, size: 0, pageSize, base, blobId, changed: [] };
+      const { versionManager, metadataProvider } = roles;
+      await assert.rejects(
+        store.commit((tx) => versionManager.publish(tx, draft)),
+        isKind('conflict'),
+      );
+      await assert.rejects(
+        store.commit((tx) => versionManager.retain(tx, base)),
+        isKind('not-found'),
+      );
+      assert.throws(() => metadataProvider.blocks([{ writeId, index: 0 }]), isKind('corrupt'));
+      assert.equal(versionManager.head(base), undefined);
+      assert.equal(versionManager.latest(blobId), undefined);
+      assert.equal(versionManager.pageSize(blobId), undefined);
+    }));
+
+  test(`${name}: references are counted`, () =>
+    withRoles(async ({ roles, store }) => {
+      const { versionManager } = roles;
+      const blobId = roles.providerManager.newId();
+      const writeId = roles.providerManager.newId();
+      const draft = { writeId, size: 0, pageSize, base: undefined, blobId, changed: [] };
+      const ref = await store.commit((tx) => versionManager.publish(tx, draft));
+      await store.commit((tx) => versionManager.retain(tx, ref));
+      store.refresh();
+      assert.equal(versionManager.head(ref)?.references, 2);
+    }));
+}
