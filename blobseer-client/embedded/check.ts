@@ -58,6 +58,7 @@ export class Check {
   private readonly tables: Tables;
   private readonly reader: PageReader;
   private readonly problems: string[] = [];
+  private readonly damage = new Set<string>();
   private problemCount = 0;
   private snapshots = 0;
   private blocks = 0;
@@ -91,7 +92,7 @@ export class Check {
     const expected = this.countReferences(references);
     const owned = { pages: 0, blocks: 0, files: new Map<number, number>() };
     const perBlob = new Map<number, number>();
-    for (const row of rows(this.tables.snapshots)) {
+    for (const row of this.rows(this.tables.snapshots)) {
       const ref = decodeSnapshotKey(row.key);
       if (ref.version === 0) continue;
       this.snapshots++;
@@ -119,13 +120,17 @@ export class Check {
       const key = snapshotKey(ref).toString('latin1');
       expected.set(key, (expected.get(key) ?? 0) + 1);
     };
-    for (const { owner, snapshot } of references) {
-      if (!this.tables.snapshots.has(snapshotKey(snapshot))) {
-        this.report(`${owner} needs ${snapshotName(snapshot)}, which does not exist`);
+    try {
+      for (const { owner, snapshot } of references) {
+        if (!this.tables.snapshots.has(snapshotKey(snapshot))) {
+          this.report(`${owner} needs ${snapshotName(snapshot)}, which does not exist`);
+        }
+        add(snapshot);
       }
-      add(snapshot);
+    } catch (error) {
+      this.reportDamage(error); // what it hides is reported as references too many
     }
-    for (const row of rows(this.tables.graves)) {
+    for (const row of this.rows(this.tables.graves)) {
       for (const ref of this.decoded(row, 'a grave', decodeGrave)?.refs ?? []) add(ref);
     }
     return expected;
@@ -165,8 +170,8 @@ export class Check {
 
   private checkBlobs(perBlob: ReadonlyMap<number, number>): void {
     for (const [blobId, found] of perBlob) {
-      const bytes = this.tables.snapshots.get(blobKey(blobId));
-      const recorded = bytes === undefined ? 'no' : decodeBlob(bytes).snapshots;
+      const [row] = this.rowsOf(this.tables.snapshots, [blobKey(blobId)]);
+      const recorded = row === undefined ? 'no' : decodeBlob(row.value).snapshots;
       if (recorded !== found) {
         this.report(`blob ${blobId} records ${recorded} snapshots, has ${found}`);
       }
@@ -174,7 +179,7 @@ export class Check {
   }
 
   private checkBlocks(owned: number): void {
-    for (const row of rows(this.tables.blocks)) {
+    for (const row of this.rows(this.tables.blocks)) {
       this.blocks++;
       const ref = decodeUnitKey(row.key);
       const name = `tree block ${ref.index} of write ${ref.writeId}`;
@@ -206,15 +211,15 @@ export class Check {
     if (!page.inFile) {
       if (this.tables.pages.has(unitKey(page.writeId, page.index))) return;
     } else {
-      const bytes = this.tables.files.get(idKey(page.writeId));
-      if (bytes !== undefined && contains(decodeFile(bytes).live, page.index)) return;
+      const [row] = this.rowsOf(this.tables.files, [idKey(page.writeId)]);
+      if (row !== undefined && contains(decodeFile(row.value).live, page.index)) return;
     }
     this.report(`${owner} needs ${pageName(page)}, which is missing`);
   }
 
   private checkFiles(owned: ReadonlyMap<number, number>): void {
     const unseen = new Map(owned);
-    for (const row of rows(this.tables.files)) {
+    for (const row of this.rows(this.tables.files)) {
       const fileId = row.key.readUIntBE(0, 6);
       const record = this.decoded(row, `the page file of write ${fileId}`, decodeFile);
       if (record === undefined) continue;
@@ -232,14 +237,14 @@ export class Check {
     for (const table of [this.tables.blocks, this.tables.snapshots]) {
       for (let start: Buffer | undefined; ; ) {
         this.store.refresh();
-        const batch = table.range({ ...(start && { start }), limit: rowsAtOnce });
-        for (const row of batch) {
+        const keys = table.keys({ ...(start && { start }), limit: rowsAtOnce });
+        for (const row of this.rowsOf(table, keys)) {
           for (const page of this.leavesIn(table, row)) await this.checkPage(page);
           onProgress?.(this.pages, Math.max(this.pages, this.pagesOwned));
         }
-        const last = batch[batch.length - 1];
+        const last = keys[keys.length - 1];
         if (last === undefined) break;
-        start = Buffer.concat([last.key, Buffer.alloc(1)]);
+        start = Buffer.concat([last, Buffer.alloc(1)]);
       }
     }
   }
@@ -272,10 +277,41 @@ export class Check {
     try {
       await this.reader.read(page);
     } catch (error) {
-      if (!(error instanceof BlobSeerError)) throw error;
-      this.report(error.message);
+      this.reportDamage(error);
     }
     if (page.inFile && this.pages % rowsAtOnce === 0) await this.reader.close();
+  }
+
+  /** All rows of a table, a batch at a time; damaged ones are reported and left out. */
+  private *rows(table: Table): Generator<Row> {
+    for (let start: Buffer | undefined; ; ) {
+      const keys = table.keys({ ...(start && { start }), limit: rowsAtOnce });
+      yield* this.rowsOf(table, keys);
+      const last = keys[keys.length - 1];
+      if (last === undefined) return;
+      start = Buffer.concat([last, Buffer.alloc(1)]);
+    }
+  }
+
+  private rowsOf(table: Table, keys: readonly Buffer[]): Row[] {
+    const rows: Row[] = [];
+    for (const key of keys) {
+      try {
+        const value = table.get(key);
+        if (value !== undefined) rows.push({ key, value });
+      } catch (error) {
+        this.reportDamage(error);
+      }
+    }
+    return rows;
+  }
+
+  /** Damage of records is met more than once; it counts once. */
+  private reportDamage(error: unknown): void {
+    if (!(error instanceof BlobSeerError)) throw error;
+    if (this.damage.has(error.message)) return;
+    this.damage.add(error.message);
+    this.report(error.message);
   }
 
   private decoded<T>(row: Row, name: string, decode: (bytes: Buffer) => T): T | undefined {
@@ -285,17 +321,6 @@ export class Check {
       this.report(`${name}: ${error instanceof Error ? error.message : String(error)}`);
       return undefined;
     }
-  }
-}
-
-/** All rows of a table, a batch at a time. */
-function* rows(table: Table): Generator<Row> {
-  for (let start: Buffer | undefined; ; ) {
-    const batch = table.range({ ...(start && { start }), limit: rowsAtOnce });
-    yield* batch;
-    const last = batch[batch.length - 1];
-    if (last === undefined) return;
-    start = Buffer.concat([last.key, Buffer.alloc(1)]);
   }
 }
 

@@ -147,7 +147,7 @@ export class EmbeddedBlobSeer implements BlobSeer {
         cleaning: {
           reclaim: new Reclaim(environment, tables, this.versions_),
           sweep: this.sweep,
-          rewrite: new Rewrite(environment, tables, pageFiles, instance.id),
+          rewrite: new Rewrite(environment, tables, pageFiles, space, instance.id),
         },
       }),
     });

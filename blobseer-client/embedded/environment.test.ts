@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
@@ -92,4 +92,24 @@ test('the sequence rises by one with each commit and survives', async () => {
     environment.refresh();
     assert.equal(environment.sequence(), 20);
   });
+});
+
+test('a record that is not what was put under its key is corrupt', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'environment-'));
+  const file = path.join(directory, 'blobseer.mdb');
+  const value = Buffer.from('a value that stands in the file as it is: 5d0f2c81');
+  const before = new Environment({ file });
+  await before.commit((tx) => tx.put(before.table('t'), bytes('key'), value));
+  await before.close();
+  const content = await readFile(file);
+  for (let at = content.indexOf(value); at >= 0; at = content.indexOf(value, at + 1)) {
+    content[at + 9]! ^= 4;
+  }
+  await writeFile(file, content);
+  const after = new Environment({ file });
+  const table = after.table('t');
+  assert.throws(() => table.get(bytes('key')), /record 6b6579 of table t is damaged/);
+  assert.throws(() => table.range({ limit: 9 }), /is damaged/);
+  await after.close();
+  await rm(directory, { recursive: true });
 });

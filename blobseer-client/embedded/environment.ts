@@ -11,7 +11,11 @@
  * - A failed flush is final: the kernel has dropped the dirty pages, a later sync would lie. The
  *   environment stops and tells its owner, which ends the deployment.
  * - No read transaction or cursor survives an await: ranges are read whole, within a limit.
+ *
+ * LMDB has no checksums. Every value carries the CRC32C of its key and itself, so that a damaged
+ * record is an error and never a wrong answer (pages have theirs in the tree, and are spared it).
  */
+import { crc32c } from '@node-rs/crc32';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { BlobSeerError } from '../errors.ts';
 import type { RangeQuery, Row, Store, Table, Transaction } from '../store.ts';
@@ -26,6 +30,7 @@ const maxReaders = 1024;
 type BytesDatabase = Database<Buffer, Uint8Array>;
 
 const sequenceKey = Buffer.from('sequence');
+const crcBytes = 4;
 
 export interface EnvironmentOptions {
   /** The LMDB file. */
@@ -36,15 +41,18 @@ export interface EnvironmentOptions {
 
 class LmdbTable implements Table {
   readonly name: string;
-  readonly database: BytesDatabase;
+  private readonly database: BytesDatabase;
+  private readonly isSealed: boolean;
 
-  constructor(name: string, database: BytesDatabase) {
+  constructor(name: string, database: BytesDatabase, isSealed: boolean) {
     this.name = name;
     this.database = database;
+    this.isSealed = isSealed;
   }
 
   get(key: Uint8Array): Buffer | undefined {
-    return this.database.getBinary(key);
+    const stored = this.database.getBinary(key);
+    return stored && this.opened(asBuffer(key), stored);
   }
 
   has(key: Uint8Array): boolean {
@@ -54,8 +62,9 @@ class LmdbTable implements Table {
   range(query: RangeQuery): Row[] {
     if (query.limit <= 0) return [];
     const rows: Row[] = [];
-    for (const { key, value } of this.database.getRange(rangeOptions(query))) {
-      rows.push({ key: Buffer.from(key), value });
+    for (const { key: found, value } of this.database.getRange(rangeOptions(query))) {
+      const key = Buffer.from(found);
+      rows.push({ key, value: this.opened(key, value) });
     }
     return rows;
   }
@@ -65,6 +74,33 @@ class LmdbTable implements Table {
     const keys: Buffer[] = [];
     for (const key of this.database.getKeys(rangeOptions(query))) keys.push(Buffer.from(key));
     return keys;
+  }
+
+  put(key: Uint8Array, value: Uint8Array): void {
+    this.database.putSync(key, this.sealed(asBuffer(key), asBuffer(value)));
+  }
+
+  remove(key: Uint8Array): boolean {
+    return this.database.removeSync(key);
+  }
+
+  private sealed(key: Buffer, value: Buffer): Buffer {
+    if (!this.isSealed) return value;
+    const stored = Buffer.allocUnsafe(value.length + crcBytes);
+    value.copy(stored);
+    stored.writeUInt32LE(crc32c(value, crc32c(key)), value.length);
+    return stored;
+  }
+
+  private opened(key: Buffer, stored: Buffer): Buffer {
+    if (!this.isSealed) return stored;
+    const length = stored.length - crcBytes;
+    const value = stored.subarray(0, Math.max(0, length));
+    if (length < 0 || stored.readUInt32LE(length) !== crc32c(value, crc32c(key))) {
+      const name = key.toString('hex');
+      throw new BlobSeerError('corrupt', `record ${name} of table ${this.name} is damaged`);
+    }
+    return value;
   }
 }
 
@@ -108,14 +144,15 @@ export class Environment implements Store {
     this.meta = this.table('meta');
   }
 
-  table(name: string): LmdbTable {
+  /** `isSealed: false` for values that are verified otherwise. The same at every opening. */
+  table(name: string, options: { readonly isSealed?: boolean } = {}): LmdbTable {
     let table = this.tables.get(name);
     if (table === undefined) {
       const database = this.root.openDB<Buffer, Uint8Array>(name, {
         encoding: 'binary',
         keyEncoding: 'binary',
       });
-      table = new LmdbTable(name, database);
+      table = new LmdbTable(name, database, options.isSealed ?? true);
       this.tables.set(name, table);
     }
     return table;
@@ -147,15 +184,11 @@ export class Environment implements Store {
     const sequence = this.readSequence() + 1;
     const value = Buffer.allocUnsafe(8);
     value.writeDoubleBE(sequence);
-    this.meta.database.putSync(sequenceKey, value);
+    this.meta.put(sequenceKey, value);
     return work({
       sequence,
-      put(table, key, bytes) {
-        databaseOf(table).putSync(key, asBuffer(bytes));
-      },
-      remove(table, key) {
-        return databaseOf(table).removeSync(key);
-      },
+      put: (table, key, bytes) => lmdbTable(table).put(key, bytes),
+      remove: (table, key) => lmdbTable(table).remove(key),
     });
   }
 
@@ -190,11 +223,9 @@ export class Environment implements Store {
   }
 }
 
-function databaseOf(table: Table): BytesDatabase {
-  if (!(table instanceof LmdbTable)) {
-    throw new BlobSeerError('invalid-argument', `table ${table.name} is of another store`);
-  }
-  return table.database;
+function lmdbTable(table: Table): LmdbTable {
+  if (table instanceof LmdbTable) return table;
+  throw new BlobSeerError('invalid-argument', `table ${table.name} is of another store`);
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

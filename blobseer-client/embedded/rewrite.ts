@@ -7,8 +7,9 @@ import { BlobSeerError } from '../errors.ts';
 import type { Store } from '../store.ts';
 import type { DiskFile } from './disk.ts';
 import type { FileName, PageFiles } from './page-files.ts';
-import { doom } from './reclaim.ts';
+import { countOf, doom } from './reclaim.ts';
 import { decodeFile, encodeFile, type FileRecord, fileOffset, idKey } from './records.ts';
+import type { SpaceGuard } from './space.ts';
 import type { Tables } from './tables.ts';
 
 export class Rewrite {
@@ -17,7 +18,16 @@ export class Rewrite {
   private readonly pageFiles: PageFiles;
   private readonly instance: number;
 
-  constructor(store: Store, tables: Tables, pageFiles: PageFiles, instance: number) {
+  private readonly space: SpaceGuard;
+
+  constructor(
+    store: Store,
+    tables: Tables,
+    pageFiles: PageFiles,
+    space: SpaceGuard,
+    instance: number,
+  ) {
+    this.space = space;
     this.store = store;
     this.tables = tables;
     this.pageFiles = pageFiles;
@@ -31,15 +41,30 @@ export class Rewrite {
     if (key === undefined) return false;
     const fileId = key.readUIntBE(0, 6);
     const bytes = this.tables.files.get(key);
-    if (bytes !== undefined) {
-      const record = decodeFile(bytes);
-      const target = { instance: this.instance, fileId, generation: record.generation + 1 };
-      if (!(await this.copy(record, fileId, target, isStopping))) return false;
-      await this.adopt(fileId, record, target);
-    } else {
-      await this.store.commit((transaction) => transaction.remove(this.tables.sparse, key));
+    try {
+      if (bytes === undefined) await this.forget(key);
+      else return await this.rewrite(fileId, decodeFile(bytes), isStopping);
+    } catch (error) {
+      await this.forget(key); // it would stand in the way of all others; its next free asks again
+      throw error;
     }
     return true;
+  }
+
+  private async rewrite(
+    fileId: number,
+    record: FileRecord,
+    isStopping: () => boolean,
+  ): Promise<boolean> {
+    await this.space.require(countOf(record.live) * record.pageSize);
+    const target = { instance: this.instance, fileId, generation: record.generation + 1 };
+    if (!(await this.copy(record, fileId, target, isStopping))) return false;
+    await this.adopt(fileId, record, target);
+    return true;
+  }
+
+  private async forget(key: Buffer): Promise<void> {
+    await this.store.commit((transaction) => transaction.remove(this.tables.sparse, key));
   }
 
   private async copy(

@@ -1,5 +1,6 @@
 /** The embedded engine's own tables. Those of the gateway's namespace live beside them. */
-import type { Store, Table } from '../store.ts';
+import type { Table } from '../store.ts';
+import type { Environment } from './environment.ts';
 
 export interface Tables {
   /** blob id, version -> SnapshotRecord; version 0 holds the BlobRecord. */
@@ -22,12 +23,12 @@ export interface Tables {
   readonly instances: Table;
 }
 
-export function openTables(store: Store): Tables {
+export function openTables(store: Environment): Tables {
   return {
     snapshots: store.table('snapshots'),
     children: store.table('children'),
     blocks: store.table('blocks'),
-    pages: store.table('pages'),
+    pages: store.table('pages', { isSealed: false }), // their CRC32C is in the leaf
     files: store.table('files'),
     graves: store.table('graves'),
     sparse: store.table('sparse'),
