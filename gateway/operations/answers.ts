@@ -1,0 +1,68 @@
+/** The forms that the answers of several operations share: documents, times, ETags, owners. */
+import type { Bucket, Namespace } from '../namespace/namespace.ts';
+import { type Child, document, element, type Fragment } from '../s3/xml.ts';
+import type { S3Response } from './operation.ts';
+
+/** 200 with a document in S3's namespace. */
+export function xmlAnswer(root: string, ...children: readonly Child[]): S3Response {
+  return {
+    status: 200,
+    headers: { 'Content-Type': 'application/xml' },
+    body: document(root, ...children),
+  };
+}
+
+export function noContent(headers: Readonly<Record<string, string>> = {}): S3Response {
+  return { status: 204, headers };
+}
+
+/** Times in documents: milliseconds, UTC. */
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString();
+}
+
+/** Times in headers: whole seconds (RFC 9110 section 5.6.7). */
+export function httpTime(ms: number): string {
+  return new Date(ms).toUTCString();
+}
+
+export function quoted(etag: string): string {
+  return `"${etag}"`;
+}
+
+/**
+ * `<Owner>` of many entries: the user is looked up once per id. A user who was removed keeps the id
+ * and stands in for the name.
+ */
+export class Owners {
+  private readonly namespace: Namespace;
+  private readonly known = new Map<string, Fragment[]>();
+
+  constructor(namespace: Namespace) {
+    this.namespace = namespace;
+  }
+
+  /** `<Owner>`, or `<Initiator>`. */
+  element(id: string, name = 'Owner'): Fragment {
+    return element(name, this.fields(id));
+  }
+
+  /** `<ID>` and `<DisplayName>`, as a grantee has them too. */
+  fields(id: string): readonly Fragment[] {
+    let fields = this.known.get(id);
+    if (fields === undefined) {
+      const displayName = this.namespace.user(id)?.displayName ?? id;
+      fields = [element('ID', id), element('DisplayName', displayName)];
+      this.known.set(id, fields);
+    }
+    return fields;
+  }
+}
+
+/** The header that names a version; none where the bucket never had versioning on. */
+export function versionHeader(
+  bucket: Pick<Bucket, 'versioning'>,
+  versionId: string,
+): Record<string, string> {
+  return bucket.versioning === 'Unversioned' ? {} : { 'x-amz-version-id': versionId };
+}

@@ -1,0 +1,180 @@
+/** Buckets themselves: ListBuckets, CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation. */
+import { defaultRegion } from '../config.ts';
+import type { Bucket } from '../namespace/namespace.ts';
+import { invalidArgument, notImplemented, S3Error } from '../s3/errors.ts';
+import { checkBucketName } from '../s3/names.ts';
+import { element } from '../s3/xml.ts';
+import { child, childText, parseXml } from '../s3/xml-parse.ts';
+import type { Services } from '../services.ts';
+import { isoTime, noContent, Owners, xmlAnswer } from './answers.ts';
+import type { S3Request, S3Response } from './operation.ts';
+import { count, decodeToken, encodeToken } from './paging.ts';
+import { loadedBucket, requireIdentity } from './request.ts';
+import { refuseUnsupported } from './unsupported.ts';
+
+/** API_ListBuckets: "Minimum value of 1. Maximum value of 10000." */
+const maxBuckets = 10_000;
+/** Buckets asked of the namespace at once. */
+const bucketBatch = 1000;
+
+/** Where a bucket says it is: its LocationConstraint, or the region that answers go by. */
+function regionOf(bucket: Bucket, services: Services): string {
+  // The one location that is not a region's name: it means eu-west-1 (API_CreateBucket).
+  if (bucket.location === 'EU') return 'eu-west-1';
+  return bucket.location === '' ? (services.config.region ?? defaultRegion) : bucket.location;
+}
+
+/** One's own buckets, by name. */
+export function listBuckets(request: S3Request, services: Services): S3Response {
+  const { userId } = requireIdentity(request);
+  const { query } = request;
+  const limit = bucketLimit(query.get('max-buckets'));
+  const token = query.get('continuation-token');
+  const prefix = query.get('prefix') ?? '';
+  const region = query.get('bucket-region');
+  const listed: Bucket[] = [];
+  let after = token === undefined ? '' : decodeToken(token);
+  let isTruncated = false;
+  for (;;) {
+    const page = services.namespace.buckets({ ownerId: userId, prefix, after, limit: bucketBatch });
+    for (const bucket of page.items) {
+      if (region !== undefined && region !== '' && regionOf(bucket, services) !== region) continue;
+      if (listed.length === limit) {
+        isTruncated = true;
+        break;
+      }
+      listed.push(bucket);
+    }
+    if (isTruncated || !page.isTruncated) break;
+    after = page.last;
+  }
+  const last = listed.at(-1);
+  return xmlAnswer(
+    'ListAllMyBucketsResult',
+    new Owners(services.namespace).element(userId),
+    element(
+      'Buckets',
+      listed.map((bucket) =>
+        element(
+          'Bucket',
+          element('Name', bucket.name),
+          element('CreationDate', isoTime(bucket.createdMs)),
+          element('BucketRegion', regionOf(bucket, services)),
+        ),
+      ),
+    ),
+    isTruncated && last !== undefined
+      ? element('ContinuationToken', encodeToken(last.name))
+      : undefined,
+    prefix === '' ? undefined : element('Prefix', prefix),
+  );
+}
+
+function bucketLimit(text: string | undefined): number {
+  if (text === undefined) return Number.POSITIVE_INFINITY;
+  const limit = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (limit < 1 || limit > maxBuckets) {
+    throw invalidArgument(
+      'max-buckets',
+      text,
+      `Argument max-buckets must be an integer between 1 and ${maxBuckets}`,
+    );
+  }
+  return limit;
+}
+
+/**
+ * Re-creating one's own bucket is 200, as S3 has it in us-east-1; another's name is
+ * BucketAlreadyExists. Any LocationConstraint is taken and echoed.
+ */
+export async function createBucket(request: S3Request, services: Services): Promise<S3Response> {
+  const { userId } = requireIdentity(request);
+  checkBucketName(request.bucket);
+  refuseUnsupported(request.headers);
+  checkOwnership(request.headers.get('x-amz-object-ownership'));
+  const location = locationConstraint(request.document);
+  const { namespace, blobseer, clock } = services;
+  await blobseer.store.commit((transaction) => {
+    const existing = namespace.bucket(request.bucket);
+    if (existing?.ownerId === userId) return;
+    const created = namespace.createBucket(transaction, {
+      name: request.bucket,
+      ownerId: userId,
+      createdMs: clock.nowMs(),
+      location,
+    });
+    if (created === undefined) {
+      throw new S3Error('BucketAlreadyExists', { fields: { BucketName: request.bucket } });
+    }
+  });
+  return {
+    status: 200,
+    headers: { Location: `/${request.bucket}`, 'x-amz-bucket-arn': arn(request.bucket) },
+  };
+}
+
+function arn(bucket: string): string {
+  return `arn:aws:s3:::${bucket}`;
+}
+
+/** Without access lists every bucket is BucketOwnerEnforced; the others would promise what is not kept. */
+function checkOwnership(value: string | undefined): void {
+  if (value === undefined || value === 'BucketOwnerEnforced') return;
+  if (value === 'BucketOwnerPreferred' || value === 'ObjectWriter') {
+    throw notImplemented('x-amz-object-ownership');
+  }
+  throw invalidArgument('x-amz-object-ownership', value);
+}
+
+/** Region names and S3's old location names are of these characters. */
+const locationName = /^[A-Za-z0-9-]{1,64}$/;
+
+function locationConstraint(document: Buffer): string {
+  if (document.length === 0) return '';
+  const root = parseXml(document, 'CreateBucketConfiguration');
+  // Elements that make another kind of bucket, or give it tags: ignoring them would be a lie.
+  for (const name of ['Bucket', 'Location', 'Tags']) {
+    if (child(root, name) !== undefined) {
+      throw notImplemented(`CreateBucketConfiguration.${name}`);
+    }
+  }
+  const location = childText(root, 'LocationConstraint') ?? '';
+  if (location === '' || location === defaultRegion) return '';
+  if (!locationName.test(location)) {
+    throw new S3Error('InvalidLocationConstraint', { fields: { LocationConstraint: location } });
+  }
+  return location;
+}
+
+export function headBucket(request: S3Request, services: Services): S3Response {
+  const bucket = loadedBucket(request);
+  return {
+    status: 200,
+    headers: {
+      'Content-Type': 'application/xml',
+      'x-amz-bucket-region': regionOf(bucket, services),
+      'x-amz-bucket-arn': arn(bucket.name),
+      'x-amz-access-point-alias': 'false',
+    },
+  };
+}
+
+/** Open uploads do not block it: they are aborted in the same transaction. */
+export async function deleteBucket(request: S3Request, services: Services): Promise<S3Response> {
+  const { id, name } = loadedBucket(request);
+  const { namespace, blobseer } = services;
+  await blobseer.store.commit((transaction) => {
+    if (namespace.bucketById(id) === undefined) {
+      throw new S3Error('NoSuchBucket', { fields: { BucketName: name } });
+    }
+    if (!namespace.deleteBucket(transaction, id)) {
+      throw new S3Error('BucketNotEmpty', { fields: { BucketName: name } });
+    }
+  });
+  return noContent();
+}
+
+/** Empty for us-east-1. The element is the root itself, a form that no other answer has. */
+export function getBucketLocation(request: S3Request): S3Response {
+  return xmlAnswer('LocationConstraint', loadedBucket(request).location);
+}
