@@ -13,40 +13,31 @@ export interface ReadOptions {
   readonly range: ByteRange;
   /** Taken before the version was looked up; handed over: released when the bytes are out. */
   readonly lease: ReadLease;
-  readonly signal: AbortSignal;
+  /** Asked for its signal only where there is something to wait for. */
+  readonly caller: { readonly signal: AbortSignal };
 }
 
-/**
- * The bytes of a range. The first piece of a stream is read before it is handed out, so that a page
- * which cannot be read is an error answer and not a broken connection. Throws BlobSeerError.
- */
-export async function readExtents(
+/** The bytes of a range. Throws BlobSeerError; a stream throws it too. */
+export function readExtents(
   blobseer: BlobSeer,
   extents: readonly Extent[],
   options: ReadOptions,
-): Promise<Buffer | AsyncIterable<Buffer>> {
-  const { lease, range, signal } = options;
-  try {
-    if (range.length === 0) {
-      lease.release();
-      return Buffer.alloc(0);
-    }
-    const pieces = extentsOfRange(extents, range);
-    const only = pieces.length === 1 ? pieces[0] : undefined;
-    if (only !== undefined && only.length <= maxBufferedBytes) {
-      const buffer = blobseer.readInline(only.snapshot, only);
-      if (buffer !== undefined) {
-        lease.release();
-        return buffer;
-      }
-    }
-    const stream = new LeasedStream(concatenated(blobseer, pieces, signal), lease, signal);
-    await stream.prime();
-    return stream;
-  } catch (error) {
+): Buffer | AsyncIterable<Buffer> {
+  const { lease, range, caller } = options;
+  const pieces = extentsOfRange(extents, range);
+  const [first, second] = pieces;
+  if (first === undefined) {
     lease.release();
-    throw error;
+    return Buffer.alloc(0);
   }
+  if (second === undefined && first.length <= maxBufferedBytes) {
+    const buffer = blobseer.readInline(first.snapshot, first);
+    if (buffer !== undefined) {
+      lease.release();
+      return buffer;
+    }
+  }
+  return new LeasedStream(concatenated(blobseer, pieces, caller.signal), lease);
 }
 
 /** The parts of the extents that a range of the whole covers, in order. */
@@ -82,68 +73,39 @@ async function* concatenated(
 }
 
 /**
- * A stream that gives its lease back when it ends, fails, is left early or its client goes away. Not a
- * generator: a generator that was never started runs no `finally` when it is returned.
+ * A stream that gives its lease back when it ends, fails or is left early. Not a generator: a
+ * generator that was never started runs no `finally` when it is returned.
  */
 class LeasedStream implements AsyncIterableIterator<Buffer> {
   private readonly source: AsyncGenerator<Buffer, void, undefined>;
   private readonly lease: ReadLease;
-  private readonly signal: AbortSignal;
-  private readonly onAbort: () => void;
-  private primed: IteratorResult<Buffer> | undefined;
 
-  constructor(
-    source: AsyncGenerator<Buffer, void, undefined>,
-    lease: ReadLease,
-    signal: AbortSignal,
-  ) {
+  constructor(source: AsyncGenerator<Buffer, void, undefined>, lease: ReadLease) {
     this.source = source;
     this.lease = lease;
-    this.signal = signal;
-    this.onAbort = () => void this.return();
-    signal.addEventListener('abort', this.onAbort, { once: true });
-    if (signal.aborted) this.finish();
   }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  /** Reads the first piece ahead. */
-  async prime(): Promise<void> {
-    this.primed = await this.advance();
-  }
-
   async next(): Promise<IteratorResult<Buffer>> {
-    const { primed } = this;
-    if (primed === undefined) return await this.advance();
-    this.primed = undefined;
-    return primed;
-  }
-
-  async return(): Promise<IteratorResult<Buffer>> {
-    this.primed = undefined;
-    try {
-      await this.source.return();
-    } finally {
-      this.finish();
-    }
-    return { done: true, value: undefined };
-  }
-
-  private async advance(): Promise<IteratorResult<Buffer>> {
     try {
       const result = await this.source.next();
-      if (result.done) this.finish();
+      if (result.done) this.lease.release();
       return result;
     } catch (error) {
-      this.finish();
+      this.lease.release();
       throw error;
     }
   }
 
-  private finish(): void {
-    this.signal.removeEventListener('abort', this.onAbort);
-    this.lease.release();
+  async return(): Promise<IteratorResult<Buffer>> {
+    try {
+      await this.source.return();
+    } finally {
+      this.lease.release();
+    }
+    return { done: true, value: undefined };
   }
 }

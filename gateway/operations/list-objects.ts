@@ -23,12 +23,8 @@ function list(request: S3Request, services: Services, after: string): Listing {
   const delimiter = query.get('delimiter') ?? '';
   const maxKeys = pageSize(query, 'max-keys');
   const { write, encodingType } = nameWriter(query);
-  const page = services.namespace.listObjects(loadedBucket(request).id, {
-    prefix,
-    delimiter,
-    after,
-    limit: maxKeys,
-  });
+  const walk = { prefix, delimiter, after, limit: maxKeys };
+  const page = services.namespace.listObjects(loadedBucket(request).id, walk);
   return { prefix, delimiter, maxKeys, write, encodingType, page };
 }
 

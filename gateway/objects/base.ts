@@ -1,0 +1,81 @@
+/**
+ * What an overwrite shares pages with: the snapshot of the version that it replaces. Only a plain
+ * object, or a part, that is exactly one whole snapshot can be the base of another.
+ */
+import type { BlobSeer, StageOptions } from '../../blobseer-client/index.ts';
+import type { Bucket, Extent, Namespace } from '../namespace/namespace.ts';
+
+/** Below this, comparing pages costs more than storing them: small objects are one page anyway. */
+const minSharedBytes = 64 * 1024;
+
+type Target = Pick<StageOptions, 'base' | 'blobId'>;
+
+/**
+ * Where the next version of a key is written, `length` bytes long where that is known. The caller
+ * holds a lease from before this call until the commit.
+ */
+export function baseOfObject(
+  blobseer: BlobSeer,
+  namespace: Namespace,
+  bucket: Pick<Bucket, 'id'>,
+  key: string,
+  length: number | undefined,
+): Target {
+  const current = namespace.current(bucket.id, key);
+  if (current === undefined || current.isDeleteMarker || current.size === 0) return {};
+  // A multipart object's extents are its parts', each the base of the part of its number.
+  if (current.partCount > 0) return {};
+  return target(blobseer, namespace.extents(bucket.id, current), length);
+}
+
+/**
+ * Where a part is written: into the blob of the current version's part of that number, so that
+ * uploading a large file again stores only the pages that changed.
+ */
+export function baseOfPart(
+  blobseer: BlobSeer,
+  namespace: Namespace,
+  bucket: Pick<Bucket, 'id'>,
+  key: string,
+  part: { readonly number: number; readonly length: number | undefined },
+): Target {
+  const current = namespace.current(bucket.id, key);
+  if (current === undefined || current.partCount === 0) return {};
+  let offset = 0;
+  for (const { number, size } of namespace.parts(bucket.id, current)) {
+    if (number < part.number) {
+      offset += size;
+      continue;
+    }
+    if (number > part.number || size === 0) return {};
+    const extents = extentsWithin(namespace.extents(bucket.id, current), offset, size);
+    return target(blobseer, extents, part.length);
+  }
+  return {};
+}
+
+/** The one extent that is exactly [offset, offset + length) of the whole, where there is one. */
+function extentsWithin(extents: readonly Extent[], offset: number, length: number): Extent[] {
+  let at = 0;
+  for (const extent of extents) {
+    if (at === offset && extent.length === length) return [extent];
+    at += extent.length;
+    if (at > offset) break;
+  }
+  return [];
+}
+
+function target(
+  blobseer: BlobSeer,
+  extents: readonly Extent[],
+  length: number | undefined,
+): Target {
+  const [extent] = extents;
+  if (extent === undefined || extents.length > 1 || !isWhole(blobseer, extent)) return {};
+  const isShared = extent.length > minSharedBytes && (length ?? Infinity) > minSharedBytes;
+  return isShared ? { base: extent.snapshot } : { blobId: extent.snapshot.blobId };
+}
+
+function isWhole(blobseer: BlobSeer, { snapshot, offset, length }: Extent): boolean {
+  return offset === 0 && blobseer.snapshot(snapshot)?.size === length;
+}

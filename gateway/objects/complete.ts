@@ -1,0 +1,267 @@
+/**
+ * Completing a multipart upload: which parts the client names, whether they fit together, and the one
+ * version record that lists their extents. No byte moves.
+ */
+import type {
+  Bucket,
+  Checksum,
+  Extent,
+  Namespace,
+  ObjectPart,
+  ObjectVersion,
+  Part,
+  Upload,
+} from '../namespace/namespace.ts';
+import {
+  compositeChecksum,
+  fullObjectChecksum,
+  isCrc,
+  multipartEtag,
+} from '../s3/checksums.ts';
+import { S3Error } from '../s3/errors.ts';
+import type { Services } from '../services.ts';
+import { presentBucket } from './find.ts';
+import { minPartBytes } from './limits.ts';
+
+/** A part as CompleteMultipartUpload names it. */
+export interface NamedPart {
+  readonly number: number;
+  /** Without quotes. */
+  readonly etag: string;
+  /** Base64, by algorithm. */
+  readonly checksums: readonly Pick<Checksum, 'algorithm' | 'value'>[];
+}
+
+/** What the client says the whole object is; each is checked where it is given. */
+export interface ExpectedObject {
+  readonly size: number | undefined;
+  readonly checksum: Pick<Checksum, 'algorithm' | 'value'> | undefined;
+  readonly checksumType: Checksum['type'] | undefined;
+}
+
+export interface CompleteRequest {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly uploadId: string;
+  readonly named: readonly NamedPart[];
+  readonly expected: ExpectedObject;
+  /** Throws where the preconditions do not hold for the current version. */
+  readonly checkConditions: (current: ObjectVersion | undefined) => void;
+}
+
+/** Parts read from the namespace at once. */
+const partBatch = 1000;
+/** A part stored between reading and committing makes the reading void; clients do not do that. */
+const maxAttempts = 5;
+
+export function findUpload(
+  namespace: Namespace,
+  bucket: Pick<Bucket, 'id'>,
+  key: string,
+  uploadId: string,
+): Upload {
+  const upload = namespace.upload(bucket.id, key, uploadId);
+  if (upload === undefined) {
+    throw new S3Error('NoSuchUpload', { fields: { UploadId: uploadId } });
+  }
+  return upload;
+}
+
+/**
+ * Throws NoSuchUpload, NoSuchBucket, InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest,
+ * InvalidRequest, and what the conditions throw.
+ */
+export async function completeUpload(
+  services: Services,
+  request: CompleteRequest,
+): Promise<{ readonly bucket: Bucket; readonly version: ObjectVersion }> {
+  const { namespace, blobseer, clock } = services;
+  const { key, named } = request;
+  checkOrder(named);
+  for (let attempt = 1; ; attempt += 1) {
+    const upload = findUpload(namespace, request.bucket, key, request.uploadId);
+    const whole = assemble(await matchParts(namespace, upload, named), upload, request.expected);
+    const kept = new Set(named.map(({ number }) => number));
+    const done = await blobseer.store.commit((transaction) => {
+      const bucket = presentBucket(namespace, request.bucket);
+      const now = findUpload(namespace, bucket, key, request.uploadId);
+      if (now.generation !== upload.generation) return undefined;
+      request.checkConditions(namespace.current(bucket.id, key));
+      const version = namespace.putVersion(transaction, bucket, key, {
+        ...whole,
+        isDeleteMarker: false,
+        modifiedMs: clock.nowMs(),
+        ownerId: upload.ownerId,
+        storageClass: upload.storageClass,
+        headers: upload.headers,
+        ...(upload.tags === undefined ? {} : { tags: upload.tags }),
+      });
+      namespace.endUpload(transaction, now, kept);
+      return { bucket, version };
+    });
+    if (done !== undefined) return done;
+    if (attempt === maxAttempts) throw new S3Error('OperationAborted');
+    namespace.refresh();
+  }
+}
+
+function checkOrder(named: readonly NamedPart[]): void {
+  if (named.length === 0) throw new S3Error('MalformedXML');
+  let last = 0;
+  for (const { number } of named) {
+    if (number <= last) throw new S3Error('InvalidPartOrder');
+    last = number;
+  }
+}
+
+/** The stored parts that the client named, in order, each with the ETag and checksums it named. */
+async function matchParts(
+  namespace: Namespace,
+  upload: Upload,
+  named: readonly NamedPart[],
+): Promise<Part[]> {
+  const matched: Part[] = [];
+  for await (const part of storedParts(namespace, upload)) {
+    const wanted = named[matched.length];
+    if (wanted === undefined) break;
+    if (part.number < wanted.number) continue;
+    if (part.number !== wanted.number || !isSame(part, wanted)) throw invalidPart(upload, wanted);
+    matched.push(part);
+  }
+  const missing = named[matched.length];
+  if (missing !== undefined) throw invalidPart(upload, missing);
+  return matched;
+}
+
+/** In batches, so that other requests run in between. */
+async function* storedParts(namespace: Namespace, upload: Upload): AsyncGenerator<Part, void> {
+  let after = 0;
+  for (;;) {
+    const batch = namespace.uploadParts(upload, after, partBatch);
+    yield* batch;
+    const last = batch.at(-1);
+    if (last === undefined || batch.length < partBatch) return;
+    after = last.number;
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function isSame(part: Part, wanted: NamedPart): boolean {
+  if (part.etag !== wanted.etag) return false;
+  return wanted.checksums.every(({ algorithm, value }) => {
+    const known = part.checksums.find((checksum) => checksum.algorithm === algorithm);
+    return known === undefined || known.value === value;
+  });
+}
+
+function invalidPart(upload: Upload, { number, etag }: NamedPart): S3Error {
+  return new S3Error('InvalidPart', {
+    fields: { UploadId: upload.uploadId, PartNumber: String(number), ETag: etag },
+  });
+}
+
+interface Whole {
+  readonly size: number;
+  readonly etag: string;
+  readonly extents: readonly Extent[];
+  readonly parts: readonly ObjectPart[];
+  readonly checksum?: Checksum;
+}
+
+function assemble(parts: readonly Part[], upload: Upload, expected: ExpectedObject): Whole {
+  const last = parts.at(-1);
+  for (const part of parts) {
+    if (part.size < minPartBytes && part !== last) throw entityTooSmall(part);
+  }
+  const size = parts.reduce((sum, part) => sum + part.size, 0);
+  if (expected.size !== undefined && expected.size !== size) {
+    throw new S3Error('InvalidRequest', {
+      message: `The provided 'x-amz-mp-object-size' header value ${expected.size} does not match what was computed: ${size}`,
+    });
+  }
+  const checksum = wholeChecksum(parts, upload, expected);
+  return {
+    size,
+    etag: multipartEtag(parts.map(({ etag }) => etag)),
+    extents: parts.flatMap(({ extents }) => extents),
+    parts: parts.map(({ number, size, etag, checksums: [own] }) => ({
+      number,
+      size,
+      etag,
+      ...(upload.checksum === undefined || own === undefined ? {} : { checksum: own }),
+    })),
+    ...(checksum === undefined ? {} : { checksum }),
+  };
+}
+
+function entityTooSmall(part: Part): S3Error {
+  return new S3Error('EntityTooSmall', {
+    fields: {
+      ProposedSize: String(part.size),
+      MinSizeAllowed: String(minPartBytes),
+      PartNumber: String(part.number),
+      ETag: part.etag,
+    },
+  });
+}
+
+/**
+ * The object's checksum, put together from the parts' own in the way the upload was created with.
+ * Without one there, the algorithm that every part happens to have makes none: AWS would use
+ * CRC64NVME, which nobody computed here.
+ */
+function wholeChecksum(
+  parts: readonly Part[],
+  upload: Upload,
+  expected: ExpectedObject,
+): Checksum | undefined {
+  const kind = upload.checksum;
+  if (kind === undefined) {
+    if (expected.checksum === undefined) return undefined;
+    throw new S3Error('InvalidRequest', {
+      message: 'The upload was created without a checksum algorithm, so none can be verified.',
+    });
+  }
+  const { algorithm, type } = kind;
+  if (expected.checksumType !== undefined && expected.checksumType !== type) {
+    throw new S3Error('InvalidRequest', {
+      message: `The upload was created using the ${type} checksum mode. The complete request must use the same checksum mode.`,
+    });
+  }
+  const digests = parts.map((part) => ({
+    digest: Buffer.from(partChecksum(part, algorithm), 'base64'),
+    length: part.size,
+  }));
+  let value: string;
+  if (type === 'COMPOSITE') {
+    value = compositeChecksum(
+      algorithm,
+      digests.map(({ digest }) => digest),
+    );
+  } else if (isCrc(algorithm)) value = fullObjectChecksum(algorithm, digests);
+  else throw new Error(`an upload with a ${type} ${algorithm} cannot have been created`);
+  checkExpected({ algorithm, type, value }, expected);
+  return { algorithm, type, value };
+}
+
+/** Every part of an upload with an algorithm has that checksum: UploadPart computes it. */
+function partChecksum(part: Part, algorithm: Checksum['algorithm']): string {
+  const found = part.checksums.find((checksum) => checksum.algorithm === algorithm);
+  if (found === undefined) throw new Error(`part ${part.number} has no ${algorithm}`);
+  return found.value;
+}
+
+function checkExpected(computed: Checksum, { checksum }: ExpectedObject): void {
+  if (checksum === undefined) return;
+  if (checksum.algorithm !== computed.algorithm) {
+    throw new S3Error('InvalidRequest', {
+      message: `Checksum Type mismatch occurred, expected checksum Type: ${computed.algorithm.toLowerCase()}, actual checksum Type: ${checksum.algorithm.toLowerCase()}`,
+    });
+  }
+  // Some clients leave out the number of parts behind a composite value.
+  if (checksum.value === computed.value) return;
+  if (checksum.value === computed.value.replace(/-\d+$/, '')) return;
+  throw new S3Error('BadDigest', {
+    message: `The ${computed.algorithm} you specified did not match the calculated checksum.`,
+  });
+}

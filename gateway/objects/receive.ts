@@ -1,0 +1,134 @@
+/**
+ * Receiving an object's bytes: which digests are needed is decided before the first byte, the body is
+ * stored as pages in one pass with them, and everything the client announced is verified at the end.
+ * Until then nothing irrevocable has happened; a failure frees the pages.
+ */
+import type { BlobSeer, StagedWrite, StageOptions } from '../../blobseer-client/index.ts';
+import type { Checksum, ChecksumAlgorithm } from '../namespace/namespace.ts';
+import {
+  type AnnouncedChecksum,
+  announcedChecksum,
+  announcedMd5,
+  trailerChecksum,
+  verifyChecksum,
+  verifyMd5,
+} from '../s3/checksum-headers.ts';
+import { type DigestName, DigestSet } from '../s3/checksums.ts';
+import type { HeaderReader } from '../s3/headers.ts';
+import { checkUploadSize } from './limits.ts';
+
+/** A body on its way in, with what was said about it. */
+export interface IncomingBody {
+  readonly headers: HeaderReader;
+  readonly body: AsyncIterable<Buffer>;
+  readonly decodedLength: number | undefined;
+  /** Filled when the body has ended. */
+  readonly trailers: ReadonlyMap<string, string>;
+  readonly signal: AbortSignal;
+}
+
+/** What the client announced about a body. */
+export interface Announced {
+  readonly md5: Buffer | undefined;
+  readonly checksum: AnnouncedChecksum | undefined;
+}
+
+export interface ReceivedBody {
+  /** Sealed; undefined where the body was empty: nothing has to be stored for it. */
+  readonly staged: StagedWrite | undefined;
+  readonly size: number;
+  /** MD5, hexadecimal: the ETag of an object or part that came in one piece. */
+  readonly etag: string;
+  /** FULL_OBJECT checksums of these bytes: the announced one, or those asked for. */
+  readonly checksums: readonly Checksum[];
+}
+
+/** Throws InvalidDigest, InvalidRequest, EntityTooLarge: all that can be said before the first byte. */
+export function announcedOf(incoming: IncomingBody): Announced {
+  if (incoming.decodedLength !== undefined) checkUploadSize(incoming.decodedLength);
+  return { md5: announcedMd5(incoming.headers), checksum: announcedChecksum(incoming.headers) };
+}
+
+/**
+ * Stores a body and verifies it. `extra` are checksums to compute although nobody announced them.
+ * The caller publishes `staged`, or aborts it. Throws BadDigest, MalformedTrailerError, what the body
+ * throws (IncompleteBody, a wrong signature), and BlobSeerError.
+ */
+export async function receiveBody(
+  blobseer: BlobSeer,
+  incoming: IncomingBody,
+  announced: Announced,
+  options: Pick<StageOptions, 'base' | 'blobId'> = {},
+  extra: readonly ChecksumAlgorithm[] = [],
+): Promise<ReceivedBody> {
+  const algorithms = new Set<ChecksumAlgorithm>(extra);
+  if (announced.checksum !== undefined) algorithms.add(announced.checksum.algorithm);
+  const digests = new DigestSet(new Set<DigestName>(['MD5', ...algorithms]));
+  const source = digested(incoming.body, digests);
+  const staged = await stage(blobseer, source, incoming, options);
+  try {
+    verify(incoming, announced, digests);
+    if (staged?.size === 0) await staged.abort();
+    else await staged?.seal();
+  } catch (error) {
+    await staged?.abort();
+    throw error;
+  }
+  return {
+    staged: staged?.size === 0 ? undefined : staged,
+    size: digests.length,
+    etag: required(digests, 'MD5').toString('hex'),
+    checksums: [...algorithms].map((algorithm) => ({
+      algorithm,
+      type: 'FULL_OBJECT',
+      value: required(digests, algorithm).toString('base64'),
+    })),
+  };
+}
+
+/** A body known to be empty is read to its end (it may carry trailers) and not staged. */
+async function stage(
+  blobseer: BlobSeer,
+  source: AsyncGenerator<Buffer, void, undefined>,
+  incoming: IncomingBody,
+  options: Pick<StageOptions, 'base' | 'blobId'>,
+): Promise<StagedWrite | undefined> {
+  const { decodedLength, signal } = incoming;
+  if (decodedLength === 0) {
+    for await (const _piece of source);
+    return undefined;
+  }
+  return await blobseer.stage(source, {
+    ...options,
+    signal,
+    ...(decodedLength === undefined ? {} : { sizeHint: decodedLength }),
+  });
+}
+
+async function* digested(
+  body: AsyncIterable<Buffer>,
+  digests: DigestSet,
+): AsyncGenerator<Buffer, void, undefined> {
+  for await (const piece of body) {
+    digests.update(piece);
+    checkUploadSize(digests.length);
+    yield piece;
+  }
+}
+
+function verify(incoming: IncomingBody, announced: Announced, digests: DigestSet): void {
+  if (announced.md5 !== undefined) verifyMd5(announced.md5, required(digests, 'MD5'));
+  if (announced.checksum === undefined) return;
+  const { algorithm, expected } = announced.checksum;
+  verifyChecksum(
+    algorithm,
+    expected ?? trailerChecksum(algorithm, incoming.trailers),
+    required(digests, algorithm),
+  );
+}
+
+function required(digests: DigestSet, name: DigestName): Buffer {
+  const digest = digests.digest(name);
+  if (digest === undefined) throw new Error(`${name} was not computed`);
+  return digest;
+}

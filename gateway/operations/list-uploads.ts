@@ -1,0 +1,117 @@
+/** What is under way: ListMultipartUploads of a bucket, ListParts of an upload. */
+import { findUpload } from '../objects/complete.ts';
+import { maxPartNumber } from '../objects/limits.ts';
+import type { Part, Upload } from '../namespace/namespace.ts';
+import { checksumElement } from '../s3/checksums.ts';
+import { element, type Fragment, optional } from '../s3/xml.ts';
+import type { Services } from '../services.ts';
+import { isoTime, Owners, quoted, xmlAnswer } from './answers.ts';
+import { commonPrefixes } from './list-objects.ts';
+import type { S3Request, S3Response } from './operation.ts';
+import { count, type NameWriter, nameWriter, pageSize } from './paging.ts';
+import { loadedBucket } from './request.ts';
+
+export function listMultipartUploads(request: S3Request, services: Services): S3Response {
+  const { query } = request;
+  const { namespace } = services;
+  const prefix = query.get('prefix') ?? '';
+  const delimiter = query.get('delimiter') ?? '';
+  const keyMarker = query.get('key-marker') ?? '';
+  // Ignored without a key marker (API_ListMultipartUploads, upload-id-marker).
+  const uploadIdMarker = keyMarker === '' ? '' : (query.get('upload-id-marker') ?? '');
+  const maxUploads = pageSize(query, 'max-uploads');
+  const { write, encodingType } = nameWriter(query);
+  const page = namespace.listUploads(loadedBucket(request).id, {
+    prefix,
+    delimiter,
+    keyMarker,
+    uploadIdMarker,
+    limit: maxUploads,
+  });
+  const isTruncated = page.isTruncated && maxUploads > 0;
+  const owners = new Owners(namespace);
+  return xmlAnswer(
+    'ListMultipartUploadsResult',
+    element('Bucket', request.bucket),
+    element('KeyMarker', write(keyMarker)),
+    element('UploadIdMarker', uploadIdMarker),
+    isTruncated ? element('NextKeyMarker', write(page.last)) : undefined,
+    isTruncated ? element('NextUploadIdMarker', page.lastUploadId) : undefined,
+    element('Prefix', write(prefix)),
+    delimiter === '' ? undefined : element('Delimiter', write(delimiter)),
+    optional('EncodingType', encodingType),
+    element('MaxUploads', maxUploads),
+    element('IsTruncated', isTruncated),
+    page.items.map((upload) => uploadEntry(upload, write, owners)),
+    commonPrefixes(page.commonPrefixes, write),
+  );
+}
+
+function uploadEntry(upload: Upload, write: NameWriter, owners: Owners): Fragment {
+  return element(
+    'Upload',
+    element('Key', write(upload.key)),
+    element('UploadId', upload.uploadId),
+    owners.element(upload.initiatorId, 'Initiator'),
+    owners.element(upload.ownerId),
+    element('StorageClass', upload.storageClass),
+    element('Initiated', isoTime(upload.initiatedMs)),
+    checksumKind(upload),
+  );
+}
+
+function checksumKind({ checksum }: Upload): Fragment[] {
+  if (checksum === undefined) return [];
+  return [
+    element('ChecksumAlgorithm', checksum.algorithm),
+    element('ChecksumType', checksum.type),
+  ];
+}
+
+export function listParts(request: S3Request, services: Services): S3Response {
+  const { query } = request;
+  const { namespace } = services;
+  const bucket = loadedBucket(request);
+  const upload = findUpload(namespace, bucket, request.key, query.get('uploadId') ?? '');
+  const maxParts = pageSize(query, 'max-parts');
+  const marker = partMarker(query.get('part-number-marker'));
+  // One more than asked for tells whether the list goes on.
+  const found = namespace.uploadParts(upload, marker, maxParts + 1);
+  const parts = found.slice(0, maxParts);
+  const isTruncated = maxParts > 0 && found.length > maxParts;
+  const owners = new Owners(namespace);
+  const { write, encodingType } = nameWriter(query);
+  return xmlAnswer(
+    'ListPartsResult',
+    element('Bucket', bucket.name),
+    element('Key', write(upload.key)),
+    element('UploadId', upload.uploadId),
+    optional('EncodingType', encodingType),
+    owners.element(upload.initiatorId, 'Initiator'),
+    owners.element(upload.ownerId),
+    element('StorageClass', upload.storageClass),
+    checksumKind(upload),
+    element('PartNumberMarker', marker),
+    element('NextPartNumberMarker', parts.at(-1)?.number ?? 0),
+    element('MaxParts', maxParts),
+    element('IsTruncated', isTruncated),
+    parts.map(partEntry),
+  );
+}
+
+/** Above the highest part number nothing can follow. */
+function partMarker(text: string | undefined): number {
+  if (text === undefined || text === '') return 0;
+  return Math.min(count('part-number-marker', text), maxPartNumber);
+}
+
+function partEntry(part: Part): Fragment {
+  return element(
+    'Part',
+    element('PartNumber', part.number),
+    element('LastModified', isoTime(part.modifiedMs)),
+    element('ETag', quoted(part.etag)),
+    element('Size', part.size),
+    part.checksums.map(({ algorithm, value }) => element(checksumElement(algorithm), value)),
+  );
+}
