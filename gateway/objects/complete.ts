@@ -12,12 +12,7 @@ import type {
   Part,
   Upload,
 } from '../namespace/namespace.ts';
-import {
-  compositeChecksum,
-  fullObjectChecksum,
-  isCrc,
-  multipartEtag,
-} from '../s3/checksums.ts';
+import { compositeChecksum, fullObjectChecksum, isCrc, multipartEtag } from '../s3/checksums.ts';
 import { S3Error } from '../s3/errors.ts';
 import type { Services } from '../services.ts';
 import { presentBucket } from './find.ts';
@@ -49,6 +44,11 @@ export interface CompleteRequest {
   readonly checkConditions: (current: ObjectVersion | undefined) => void;
 }
 
+export interface Completed {
+  readonly bucket: Bucket;
+  readonly version: ObjectVersion;
+}
+
 /** Parts read from the namespace at once. */
 const partBatch = 1000;
 /** A part stored between reading and committing makes the reading void; clients do not do that. */
@@ -61,10 +61,12 @@ export function findUpload(
   uploadId: string,
 ): Upload {
   const upload = namespace.upload(bucket.id, key, uploadId);
-  if (upload === undefined) {
-    throw new S3Error('NoSuchUpload', { fields: { UploadId: uploadId } });
-  }
+  if (upload === undefined) throw noSuchUpload(uploadId);
   return upload;
+}
+
+function noSuchUpload(uploadId: string): S3Error {
+  return new S3Error('NoSuchUpload', { fields: { UploadId: uploadId } });
 }
 
 /**
@@ -74,18 +76,19 @@ export function findUpload(
 export async function completeUpload(
   services: Services,
   request: CompleteRequest,
-): Promise<{ readonly bucket: Bucket; readonly version: ObjectVersion }> {
+): Promise<Completed> {
   const { namespace, blobseer, clock } = services;
   const { key, named } = request;
   checkOrder(named);
   for (let attempt = 1; ; attempt += 1) {
-    const upload = findUpload(namespace, request.bucket, key, request.uploadId);
+    const upload = namespace.upload(request.bucket.id, key, request.uploadId);
+    if (upload === undefined) return completedBefore(namespace, request);
     const whole = assemble(await matchParts(namespace, upload, named), upload, request.expected);
     const kept = new Set(named.map(({ number }) => number));
     const done = await blobseer.store.commit((transaction) => {
       const bucket = presentBucket(namespace, request.bucket);
-      const now = findUpload(namespace, bucket, key, request.uploadId);
-      if (now.generation !== upload.generation) return undefined;
+      const now = namespace.upload(bucket.id, key, request.uploadId);
+      if (now?.generation !== upload.generation) return undefined;
       request.checkConditions(namespace.current(bucket.id, key));
       const version = namespace.putVersion(transaction, bucket, key, {
         ...whole,
@@ -103,6 +106,20 @@ export async function completeUpload(
     if (attempt === maxAttempts) throw new S3Error('OperationAborted');
     namespace.refresh();
   }
+}
+
+/**
+ * A client that lost the answer asks again: the upload has ended, and the current version is made of
+ * exactly the parts named. S3 answers such a retry as it answered before.
+ */
+function completedBefore(
+  namespace: Namespace,
+  { bucket, key, uploadId, named }: CompleteRequest,
+): Completed {
+  const version = namespace.current(bucket.id, key);
+  const etag = multipartEtag(named.map((part) => part.etag));
+  if (version?.partCount === named.length && version.etag === etag) return { bucket, version };
+  throw noSuchUpload(uploadId);
 }
 
 function checkOrder(named: readonly NamedPart[]): void {

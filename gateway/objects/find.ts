@@ -50,9 +50,7 @@ export function checkVersionId(namespace: Namespace, versionId: string): void {
   throw invalidArgument(
     'versionId',
     versionId,
-    versionId === ''
-      ? 'Version id cannot be the empty string'
-      : 'Invalid version id specified',
+    versionId === '' ? 'Version id cannot be the empty string' : 'Invalid version id specified',
   );
 }
 

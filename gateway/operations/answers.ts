@@ -16,16 +16,6 @@ export function noContent(headers: Readonly<Record<string, string>> = {}): S3Res
   return { status: 204, headers };
 }
 
-/** Times in documents: milliseconds, UTC. */
-export function isoTime(ms: number): string {
-  return new Date(ms).toISOString();
-}
-
-/** Times in headers: whole seconds (RFC 9110 section 5.6.7). */
-export function httpTime(ms: number): string {
-  return new Date(ms).toUTCString();
-}
-
 export function quoted(etag: string): string {
   return `"${etag}"`;
 }

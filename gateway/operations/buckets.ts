@@ -1,14 +1,15 @@
 /** Buckets themselves: ListBuckets, CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation. */
 import { defaultRegion } from '../config.ts';
 import type { Bucket } from '../namespace/namespace.ts';
+import { isoDate } from '../s3/dates.ts';
 import { invalidArgument, notImplemented, S3Error } from '../s3/errors.ts';
 import { checkBucketName } from '../s3/names.ts';
 import { element } from '../s3/xml.ts';
 import { child, childText, parseXml } from '../s3/xml-parse.ts';
 import type { Services } from '../services.ts';
-import { isoTime, noContent, Owners, xmlAnswer } from './answers.ts';
+import { noContent, Owners, xmlAnswer } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { count, decodeToken, encodeToken } from './paging.ts';
+import { decodeToken, encodeToken } from './paging.ts';
 import { loadedBucket, requireIdentity } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
@@ -58,7 +59,7 @@ export function listBuckets(request: S3Request, services: Services): S3Response 
         element(
           'Bucket',
           element('Name', bucket.name),
-          element('CreationDate', isoTime(bucket.createdMs)),
+          element('CreationDate', isoDate(bucket.createdMs)),
           element('BucketRegion', regionOf(bucket, services)),
         ),
       ),

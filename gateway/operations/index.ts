@@ -15,8 +15,8 @@ import {
 import { copyObject, uploadPartCopy } from './copy.ts';
 import { deleteObject } from './delete-object.ts';
 import { deleteObjects } from './delete-objects.ts';
-import { getObjectAttributes } from './get-object-attributes.ts';
 import { getObject, headObject } from './get-object.ts';
+import { getObjectAttributes } from './get-object-attributes.ts';
 import { listObjectVersions } from './list-object-versions.ts';
 import { listObjects, listObjectsV2 } from './list-objects.ts';
 import { listMultipartUploads, listParts } from './list-uploads.ts';
@@ -26,7 +26,7 @@ import {
   createMultipartUpload,
   uploadPart,
 } from './multipart.ts';
-import type { BodyKind, Level, Operation } from './operation.ts';
+import type { Level, Operation } from './operation.ts';
 import { putObject } from './put-object.ts';
 import { getObjectTagging } from './tagging.ts';
 import * as unconfigured from './unconfigured.ts';
@@ -44,12 +44,7 @@ const maxCompleteBytes = 8 * 1024 * 1024;
 type Row = Omit<Operation, 'name'>;
 type Handler = Operation['handler'];
 
-interface RowOptions {
-  readonly query?: readonly string[];
-  readonly header?: string;
-  readonly body?: BodyKind;
-  readonly maxDocumentBytes?: number;
-}
+type RowOptions = Partial<Omit<Row, 'level' | 'method' | 'iamAction' | 'handler'>>;
 
 function row(
   level: Level,
@@ -95,7 +90,10 @@ function xml(maxDocumentBytes: number, options: RowOptions = {}): RowOptions {
 const rows: { readonly [Action in S3Action]: Row } = {
   ListBuckets: row('service', 'GET', 'ListAllMyBuckets', listBuckets),
 
-  CreateBucket: row('bucket', 'PUT', 'CreateBucket', createBucket, xml(maxSettingsBytes)),
+  CreateBucket: row('bucket', 'PUT', 'CreateBucket', createBucket, {
+    ...xml(maxSettingsBytes),
+    createsBucket: true,
+  }),
   HeadBucket: row('bucket', 'HEAD', 'ListBucket', headBucket),
   DeleteBucket: row('bucket', 'DELETE', 'DeleteBucket', deleteBucket),
   GetBucketLocation: ofBucket('GET', 'location', 'GetBucketLocation', getBucketLocation),
@@ -140,7 +138,7 @@ const rows: { readonly [Action in S3Action]: Row } = {
     'POST',
     'PutObject',
     completeMultipartUpload,
-    xml(maxCompleteBytes, { query: ['uploadId'] }),
+    xml(maxCompleteBytes, { query: ['uploadId'], checksumsOfObject: true }),
   ),
   AbortMultipartUpload: ofObject(
     'DELETE',
@@ -172,7 +170,12 @@ const rows: { readonly [Action in S3Action]: Row } = {
     unconfigured.getObjectLock,
   ),
   PutObjectLegalHold: ofObject('PUT', 'legal-hold', 'PutObjectLegalHold'),
-  GetObjectRetention: ofObject('GET', 'retention', 'GetObjectRetention', unconfigured.getObjectLock),
+  GetObjectRetention: ofObject(
+    'GET',
+    'retention',
+    'GetObjectRetention',
+    unconfigured.getObjectLock,
+  ),
   PutObjectRetention: ofObject('PUT', 'retention', 'PutObjectRetention'),
   GetObjectLockConfiguration: ofBucket(
     'GET',

@@ -1,9 +1,10 @@
 /** ListObjectVersions: every version and delete marker of every key, newest first. */
 import type { ListedObject } from '../namespace/namespace.ts';
+import { isoDate } from '../s3/dates.ts';
 import { invalidArgument } from '../s3/errors.ts';
 import { element, type Fragment, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
-import { isoTime, Owners, quoted, xmlAnswer } from './answers.ts';
+import { Owners, quoted, xmlAnswer } from './answers.ts';
 import { checksumKind, commonPrefixes } from './list-objects.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { type NameWriter, nameWriter, pageSize } from './paging.ts';
@@ -27,11 +28,7 @@ export function listObjectVersions(request: S3Request, services: Services): S3Re
       );
     }
     if (!namespace.isVersionId(versionIdMarker)) {
-      throw invalidArgument(
-        'version-id-marker',
-        versionIdMarker,
-        'Invalid version id specified',
-      );
+      throw invalidArgument('version-id-marker', versionIdMarker, 'Invalid version id specified');
     }
   }
   const page = namespace.listVersions(loadedBucket(request).id, {
@@ -65,7 +62,7 @@ function entry(item: ListedObject, write: NameWriter, owners: Owners): Fragment 
     element('Key', write(item.key)),
     element('VersionId', item.versionId),
     element('IsLatest', item.isLatest),
-    element('LastModified', isoTime(item.modifiedMs)),
+    element('LastModified', isoDate(item.modifiedMs)),
     item.isDeleteMarker
       ? []
       : [

@@ -1,9 +1,10 @@
 /** ListObjects and ListObjectsV2: the same walk, answered in two forms. */
 import type { ListedObject, ListPage } from '../namespace/namespace.ts';
+import { isoDate } from '../s3/dates.ts';
 import { invalidArgument } from '../s3/errors.ts';
 import { element, type Fragment, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
-import { isoTime, Owners, quoted, xmlAnswer } from './answers.ts';
+import { Owners, quoted, xmlAnswer } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { decodeToken, encodeToken, type NameWriter, nameWriter, pageSize } from './paging.ts';
 import { loadedBucket } from './request.ts';
@@ -78,7 +79,7 @@ function contents(item: ListedObject, write: NameWriter, owners: Owners | undefi
   return element(
     'Contents',
     element('Key', write(item.key)),
-    element('LastModified', isoTime(item.modifiedMs)),
+    element('LastModified', isoDate(item.modifiedMs)),
     element('ETag', quoted(item.etag)),
     checksumKind(item),
     element('Size', item.size),

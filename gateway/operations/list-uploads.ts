@@ -1,11 +1,13 @@
 /** What is under way: ListMultipartUploads of a bucket, ListParts of an upload. */
+
+import type { Part, Upload } from '../namespace/namespace.ts';
 import { findUpload } from '../objects/complete.ts';
 import { maxPartNumber } from '../objects/limits.ts';
-import type { Part, Upload } from '../namespace/namespace.ts';
 import { checksumElement } from '../s3/checksums.ts';
+import { isoDate } from '../s3/dates.ts';
 import { element, type Fragment, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
-import { isoTime, Owners, quoted, xmlAnswer } from './answers.ts';
+import { Owners, quoted, xmlAnswer } from './answers.ts';
 import { commonPrefixes } from './list-objects.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { count, type NameWriter, nameWriter, pageSize } from './paging.ts';
@@ -55,17 +57,14 @@ function uploadEntry(upload: Upload, write: NameWriter, owners: Owners): Fragmen
     owners.element(upload.initiatorId, 'Initiator'),
     owners.element(upload.ownerId),
     element('StorageClass', upload.storageClass),
-    element('Initiated', isoTime(upload.initiatedMs)),
+    element('Initiated', isoDate(upload.initiatedMs)),
     checksumKind(upload),
   );
 }
 
 function checksumKind({ checksum }: Upload): Fragment[] {
   if (checksum === undefined) return [];
-  return [
-    element('ChecksumAlgorithm', checksum.algorithm),
-    element('ChecksumType', checksum.type),
-  ];
+  return [element('ChecksumAlgorithm', checksum.algorithm), element('ChecksumType', checksum.type)];
 }
 
 export function listParts(request: S3Request, services: Services): S3Response {
@@ -109,7 +108,7 @@ function partEntry(part: Part): Fragment {
   return element(
     'Part',
     element('PartNumber', part.number),
-    element('LastModified', isoTime(part.modifiedMs)),
+    element('LastModified', isoDate(part.modifiedMs)),
     element('ETag', quoted(part.etag)),
     element('Size', part.size),
     part.checksums.map(({ algorithm, value }) => element(checksumElement(algorithm), value)),

@@ -1,6 +1,7 @@
 /** Parameters of paged lists: counts, opaque tokens, and the URL encoding of names. */
+
+import { listingEncoder } from '../s3/encoding.ts';
 import { invalidArgument } from '../s3/errors.ts';
-import { encodeUri } from '../s3/query.ts';
 import type { Query } from './operation.ts';
 
 /** Most entries of one page, of every list but ListBuckets. */
@@ -55,21 +56,10 @@ export function decodeToken(token: string): string {
 /** How names are written in an answer: as they are, or percent-encoded for `encoding-type=url`. */
 export type NameWriter = (name: string) => string;
 
-/**
- * Keys may hold characters that XML 1.0 cannot; clients that mind (botocore always) ask for
- * percent-encoding. Space is %20: botocore does not read a plus as a space.
- */
-export function nameWriter(query: Query): { write: NameWriter; encodingType: 'url' | undefined } {
+export function nameWriter(query: Query): {
+  readonly write: NameWriter;
+  readonly encodingType: string | undefined;
+} {
   const encodingType = query.get('encoding-type');
-  if (encodingType === undefined || encodingType === '') {
-    return { write: (name) => name, encodingType: undefined };
-  }
-  if (encodingType !== 'url') {
-    throw invalidArgument(
-      'encoding-type',
-      encodingType,
-      'Invalid Encoding Method specified in Request',
-    );
-  }
-  return { write: (name) => encodeUri(name, { keepSlash: true }), encodingType };
+  return { write: listingEncoder(encodingType), encodingType };
 }

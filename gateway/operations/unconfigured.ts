@@ -6,10 +6,10 @@
 import { findVersion } from '../objects/find.ts';
 import { S3Error, type S3ErrorCode } from '../s3/errors.ts';
 import { element, elementWith } from '../s3/xml.ts';
+import type { Services } from '../services.ts';
 import { Owners, versionHeader, xmlAnswer } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { loadedBucket } from './request.ts';
-import type { Services } from '../services.ts';
 
 const xsi = 'http://www.w3.org/2001/XMLSchema-instance';
 
@@ -91,14 +91,24 @@ export function getBucketAcl(request: S3Request, services: Services): S3Response
 
 export function getObjectAcl(request: S3Request, services: Services): S3Response {
   const bucket = loadedBucket(request);
-  const version = findVersion(services.namespace, bucket, request.key, request.query);
+  const version = findVersion(
+    services.namespace,
+    bucket,
+    request.key,
+    request.query.get('versionId'),
+  );
   const answer = ownerOnly(new Owners(services.namespace), version.ownerId);
   return { ...answer, headers: { ...answer.headers, ...versionHeader(bucket, version.versionId) } };
 }
 
 /** Retention and legal hold of an object in a bucket without object lock. */
 export function getObjectLock(request: S3Request, services: Services): S3Response {
-  findVersion(services.namespace, loadedBucket(request), request.key, request.query);
+  findVersion(
+    services.namespace,
+    loadedBucket(request),
+    request.key,
+    request.query.get('versionId'),
+  );
   throw new S3Error('InvalidRequest', {
     message: 'Bucket is missing Object Lock Configuration',
   });

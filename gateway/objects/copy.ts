@@ -1,0 +1,239 @@
+/**
+ * Copies: a new version, or a part, whose extents name the source's snapshots and own one reference
+ * each. No byte moves, whatever the size. Bytes are read only to compute a checksum that the source
+ * does not have.
+ */
+import { createHash } from 'node:crypto';
+import type { ByteRange, Transaction } from '../../blobseer-client/index.ts';
+import type {
+  Bucket,
+  Checksum,
+  ChecksumAlgorithm,
+  Extent,
+  Namespace,
+  ObjectVersion,
+  Part,
+} from '../namespace/namespace.ts';
+import { DigestSet } from '../s3/checksums.ts';
+import { checkWrite, type WriteConditions } from '../s3/conditions.ts';
+import { S3Error } from '../s3/errors.ts';
+import type { Services } from '../services.ts';
+import { findUpload } from './complete.ts';
+import { checkVersionId, findVersion, noSuchVersion, presentBucket } from './find.ts';
+import { withLease } from './lease.ts';
+import { maxUploadBytes } from './limits.ts';
+import { type PartPlace, storePart } from './parts.ts';
+import { currentObject, type Description, type Placed } from './put.ts';
+import { extentsOfRange } from './read.ts';
+
+export interface SourceAddress {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly versionId: string | undefined;
+}
+
+export interface CopySource {
+  readonly bucket: Bucket;
+  readonly version: ObjectVersion;
+}
+
+export interface CopyRequest {
+  readonly source: SourceAddress;
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly conditions: WriteConditions;
+  /** The checksum that the copy must have; undefined: what the source has. */
+  readonly checksum: ChecksumAlgorithm | undefined;
+  /** Throws where the source is not what the client wants copied. */
+  readonly checkSource: (version: ObjectVersion) => void;
+  readonly describe: (version: ObjectVersion) => Description;
+  readonly signal: AbortSignal;
+}
+
+/** The source was replaced between its look-up and the commit; what was decided on it is void. */
+class SourceChanged extends Error {}
+
+/** A source that is overwritten this often while it is copied is overwritten without pause. */
+const maxAttempts = 5;
+
+/** Throws NoSuchKey, NoSuchVersion, InvalidRequest, NoSuchBucket, and what the checks throw. */
+export async function copyVersion(
+  services: Services,
+  request: CopyRequest,
+): Promise<Placed & { readonly source: CopySource }> {
+  const { blobseer, namespace, clock } = services;
+  const { key } = request;
+  return await fromStableSource(services, async () => {
+    const source = findSource(namespace, request.source);
+    const { version } = source;
+    request.checkSource(version);
+    const extents = namespace.extents(source.bucket.id, version);
+    const parts = namespace.parts(source.bucket.id, version);
+    const checksum = await copiedChecksum(services, version, extents, request);
+    return await blobseer.store.commit((transaction) => {
+      checkUnchanged(namespace, source);
+      const bucket = presentBucket(namespace, request.bucket);
+      checkWrite(request.conditions, currentObject(namespace.current(bucket.id, key)), key);
+      retainAll(services, transaction, extents);
+      const placed = namespace.putVersion(transaction, bucket, key, {
+        ...request.describe(version),
+        isDeleteMarker: false,
+        size: version.size,
+        etag: version.etag,
+        modifiedMs: clock.nowMs(),
+        ownerId: bucket.ownerId,
+        extents,
+        parts,
+        ...(checksum === undefined ? {} : { checksum }),
+      });
+      return { bucket, version: placed, source };
+    });
+  });
+}
+
+export interface CopyPartRequest {
+  readonly source: SourceAddress;
+  readonly place: PartPlace;
+  readonly checkSource: (version: ObjectVersion) => void;
+  /** The bytes wanted of a source of that size. */
+  readonly range: (size: number) => ByteRange;
+  readonly signal: AbortSignal;
+}
+
+/** As `copyVersion`; throws NoSuchUpload too. */
+export async function copyPart(
+  services: Services,
+  request: CopyPartRequest,
+): Promise<{ readonly part: Part; readonly source: CopySource }> {
+  const { namespace } = services;
+  const { place } = request;
+  return await fromStableSource(services, async () => {
+    const upload = findUpload(namespace, place.bucket, place.key, place.uploadId);
+    const source = findSource(namespace, request.source);
+    const { version } = source;
+    request.checkSource(version);
+    const range = request.range(version.size);
+    if (range.length > maxUploadBytes) {
+      throw new S3Error('InvalidRequest', {
+        message: `The specified copy source is larger than the maximum allowable size for a copy source: ${maxUploadBytes}`,
+      });
+    }
+    const extents = extentsOfRange(namespace.extents(source.bucket.id, version), range);
+    const own = upload.checksum?.algorithm;
+    const content = await partContent(services, version, range, extents, own, request.signal);
+    const part = await storePart(services, place, (transaction) => {
+      checkUnchanged(namespace, source);
+      retainAll(services, transaction, extents);
+      return { ...content, size: range.length, extents };
+    });
+    return { part, source };
+  });
+}
+
+/** Under a lease, so that nothing looked up is reclaimed; again where the source changed meanwhile. */
+async function fromStableSource<T>(services: Services, work: () => Promise<T>): Promise<T> {
+  const { blobseer, namespace } = services;
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      return await withLease(blobseer, work);
+    } catch (error) {
+      if (!(error instanceof SourceChanged)) throw error;
+      if (attempt === maxAttempts) throw new S3Error('OperationAborted', { cause: error });
+      namespace.refresh();
+    }
+  }
+}
+
+function findSource(namespace: Namespace, address: SourceAddress): CopySource {
+  const { bucket, key, versionId } = address;
+  if (versionId === undefined) {
+    return { bucket, version: findVersion(namespace, bucket, key, undefined) };
+  }
+  checkVersionId(namespace, versionId);
+  const version = namespace.version(bucket.id, key, versionId);
+  if (version === undefined) throw noSuchVersion(key, versionId);
+  if (version.isDeleteMarker) {
+    throw new S3Error('InvalidRequest', {
+      message:
+        'The source of a copy request may not specifically refer to a delete marker by version id.',
+    });
+  }
+  return { bucket, version };
+}
+
+/** Inside the commit: a reference is only taken where the source still holds its own. */
+function checkUnchanged(namespace: Namespace, { bucket, version }: CopySource): void {
+  const now = namespace.version(bucket.id, version.key, version.versionId);
+  if (now?.sequence !== version.sequence) throw new SourceChanged();
+}
+
+function retainAll(
+  { blobseer }: Pick<Services, 'blobseer'>,
+  transaction: Transaction,
+  extents: readonly Extent[],
+): void {
+  for (const { snapshot } of extents) blobseer.retain(transaction, snapshot);
+}
+
+async function copiedChecksum(
+  services: Services,
+  version: ObjectVersion,
+  extents: readonly Extent[],
+  { checksum: wanted, signal }: CopyRequest,
+): Promise<Checksum | undefined> {
+  if (wanted === undefined || wanted === version.checksum?.algorithm) return version.checksum;
+  const digests = new DigestSet([wanted]);
+  await digestExtents(services, extents, digests, signal);
+  return fullChecksum(digests, wanted);
+}
+
+/**
+ * ETag and checksum of a copied part. A plain object copied whole keeps its own. Otherwise the bytes
+ * are read only where the upload needs a checksum of them; where it does not, the ETag is derived from
+ * the source's and the range: it names the same bytes for ever, which is all that S3 promises of it.
+ */
+async function partContent(
+  services: Services,
+  version: ObjectVersion,
+  range: ByteRange,
+  extents: readonly Extent[],
+  algorithm: ChecksumAlgorithm | undefined,
+  signal: AbortSignal,
+): Promise<Pick<Part, 'etag' | 'checksums'>> {
+  const isWhole = range.length === version.size && version.partCount === 0;
+  const known = version.checksum;
+  if (algorithm === undefined || (isWhole && known?.algorithm === algorithm)) {
+    return {
+      etag: isWhole ? version.etag : derivedEtag(version, range),
+      checksums: isWhole && known !== undefined ? [known] : [],
+    };
+  }
+  const digests = new DigestSet(['MD5', algorithm]);
+  await digestExtents(services, extents, digests, signal);
+  return {
+    etag: digests.digest('MD5')?.toString('hex') ?? '',
+    checksums: [fullChecksum(digests, algorithm)],
+  };
+}
+
+function derivedEtag({ etag }: ObjectVersion, { offset, length }: ByteRange): string {
+  return createHash('md5').update(`${etag} ${offset} ${length}`).digest('hex');
+}
+
+async function digestExtents(
+  { blobseer }: Services,
+  extents: readonly Extent[],
+  digests: DigestSet,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { snapshot, offset, length } of extents) {
+    for await (const piece of blobseer.read(snapshot, { offset, length }, signal)) {
+      digests.update(piece);
+    }
+  }
+}
+
+function fullChecksum(digests: DigestSet, algorithm: ChecksumAlgorithm): Checksum {
+  const value = digests.digest(algorithm)?.toString('base64') ?? '';
+  return { algorithm, type: 'FULL_OBJECT', value };
+}

@@ -1,0 +1,59 @@
+/** Deleting one key or one version inside a commit, with its conditions. */
+import type { Transaction } from '../../blobseer-client/index.ts';
+import type { Bucket, DeleteOutcome, Namespace } from '../namespace/namespace.ts';
+import { checkDelete, type DeleteConditions } from '../s3/conditions.ts';
+import type { Services } from '../services.ts';
+
+export interface DeleteRequest {
+  readonly key: string;
+  /** Checked to be the id of some version. Undefined: the key, as the bucket's state has it. */
+  readonly versionId: string | undefined;
+  readonly conditions: DeleteConditions;
+}
+
+/** What S3 answers of a delete. */
+export interface Deleted {
+  readonly isDeleteMarker: boolean;
+  /** Of the delete marker written, or the version named; undefined where versions play no part. */
+  readonly versionId: string | undefined;
+}
+
+/** Throws where a condition does not hold; nothing has been written by then. */
+export function deleteOne(
+  { namespace, clock }: Pick<Services, 'namespace' | 'clock'>,
+  transaction: Transaction,
+  bucket: Bucket,
+  request: DeleteRequest,
+): Deleted {
+  const { key, versionId } = request;
+  checkConditions(namespace, bucket, request);
+  if (versionId !== undefined) {
+    const { isDeleteMarker } = namespace.deleteVersion(transaction, bucket, key, versionId);
+    return { isDeleteMarker, versionId };
+  }
+  const marker = { ownerId: bucket.ownerId, modifiedMs: clock.nowMs() };
+  const outcome: DeleteOutcome = namespace.deleteObject(transaction, bucket, key, marker);
+  if (bucket.versioning === 'Unversioned') return { isDeleteMarker: false, versionId: undefined };
+  return { isDeleteMarker: outcome.isDeleteMarker, versionId: outcome.versionId };
+}
+
+/**
+ * Conditions speak of what would be deleted. A version that is not there lets all of them pass: the
+ * delete that was wanted has happened.
+ */
+function checkConditions(
+  namespace: Namespace,
+  bucket: Bucket,
+  { key, versionId, conditions }: DeleteRequest,
+): void {
+  const { ifMatch, size, modifiedMs } = conditions;
+  if (ifMatch === undefined && size === undefined && modifiedMs === undefined) return;
+  if (versionId === undefined) {
+    const current = namespace.current(bucket.id, key);
+    checkDelete(conditions, current?.isDeleteMarker ? 'delete-marker' : current, key);
+    return;
+  }
+  const named = namespace.version(bucket.id, key, versionId);
+  if (named === undefined) return;
+  checkDelete(conditions, named.isDeleteMarker ? 'delete-marker' : named, key);
+}

@@ -1,0 +1,95 @@
+/**
+ * Making a received body the current version of a key: one commit that checks that the bucket is
+ * still there and the preconditions hold, takes the ticket, publishes and writes the version record.
+ */
+import type { Transaction } from '../../blobseer-client/index.ts';
+import type {
+  Bucket,
+  Checksum,
+  Extent,
+  ObjectHeaders,
+  ObjectVersion,
+} from '../namespace/namespace.ts';
+import { checkWrite, type WriteConditions } from '../s3/conditions.ts';
+import type { HeaderReader } from '../s3/headers.ts';
+import { userMetadata } from '../s3/metadata.ts';
+import { storageClass, systemHeaders } from '../s3/object-headers.ts';
+import { parseTagging } from '../s3/tagging.ts';
+import type { Services } from '../services.ts';
+import { presentBucket } from './find.ts';
+import type { ReceivedBody } from './receive.ts';
+
+/** What a client says about an object beside its bytes. */
+export interface Description {
+  readonly storageClass: string;
+  readonly headers: ObjectHeaders;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** From the request's headers. Throws InvalidStorageClass, MetadataTooLarge, InvalidTag and kin. */
+export function describe(headers: HeaderReader): Description {
+  const tags = parseTagging(headers.get('x-amz-tagging'));
+  return {
+    storageClass: storageClass(headers),
+    headers: { system: systemHeaders(headers), user: userMetadata(headers) },
+    ...(tags === undefined ? {} : { tags }),
+  };
+}
+
+export interface Placed {
+  /** As it was in the commit. */
+  readonly bucket: Bucket;
+  readonly version: ObjectVersion;
+}
+
+export interface PutRequest {
+  readonly bucket: Bucket;
+  readonly key: string;
+  readonly conditions: WriteConditions;
+  readonly description: Description;
+  readonly received: ReceivedBody;
+}
+
+/** The object that preconditions speak of: a delete marker is none. */
+export function currentObject(version: ObjectVersion | undefined): ObjectVersion | undefined {
+  return version?.isDeleteMarker ? undefined : version;
+}
+
+/** Frees the pages when the commit fails. Throws NoSuchBucket and what the conditions throw. */
+export async function putReceived(services: Services, request: PutRequest): Promise<Placed> {
+  const { namespace, blobseer, clock } = services;
+  const { key, conditions, description, received } = request;
+  const { staged } = received;
+  const checksum: Checksum | undefined = received.checksums[0];
+  try {
+    return await blobseer.store.commit((transaction) => {
+      const bucket = presentBucket(namespace, request.bucket);
+      checkWrite(conditions, currentObject(namespace.current(bucket.id, key)), key);
+      const version = namespace.putVersion(transaction, bucket, key, {
+        ...description,
+        isDeleteMarker: false,
+        size: received.size,
+        etag: received.etag,
+        modifiedMs: clock.nowMs(),
+        ownerId: bucket.ownerId,
+        extents: published(services, transaction, received),
+        parts: [],
+        ...(checksum === undefined ? {} : { checksum }),
+      });
+      return { bucket, version };
+    });
+  } catch (error) {
+    await staged?.abort();
+    throw error;
+  }
+}
+
+/** Publishes a received body; what was empty takes no ticket. */
+export function published(
+  { blobseer }: Pick<Services, 'blobseer'>,
+  transaction: Transaction,
+  { staged }: ReceivedBody,
+): Extent[] {
+  if (staged === undefined) return [];
+  return [{ snapshot: blobseer.publish(transaction, staged), offset: 0, length: staged.size }];
+}

@@ -1,0 +1,204 @@
+/** GetObject and HeadObject: the same decisions, with and without the bytes. */
+import type { ReadLease } from '../../blobseer-client/index.ts';
+import type { Bucket, Checksum, Namespace, ObjectVersion } from '../namespace/namespace.ts';
+import { findVersion } from '../objects/find.ts';
+import { takeLease } from '../objects/lease.ts';
+import { maxPartNumber } from '../objects/limits.ts';
+import { readExtents } from '../objects/read.ts';
+import { checksumHeader } from '../s3/checksums.ts';
+import { checkRead } from '../s3/conditions.ts';
+import { httpDate } from '../s3/dates.ts';
+import { invalidArgument, S3Error } from '../s3/errors.ts';
+import { metadataHeaders } from '../s3/metadata.ts';
+import { checkKey } from '../s3/names.ts';
+import { defaultContentType, responseOverrides, storageClassHeader } from '../s3/object-headers.ts';
+import { contentRange, parseRange } from '../s3/ranges.ts';
+import type { Services } from '../services.ts';
+import { quoted, versionHeader } from './answers.ts';
+import type { S3Request, S3Response } from './operation.ts';
+import { loadedBucket } from './request.ts';
+import { refuseUnsupported } from './unsupported.ts';
+
+type HeaderRecord = Readonly<Record<string, string>>;
+
+/** The bytes that are answered, and the headers that follow from the choice. */
+interface Selection {
+  readonly status: 200 | 206;
+  readonly offset: number;
+  readonly length: number;
+  readonly headers: HeaderRecord;
+  readonly checksum: Checksum | undefined;
+}
+
+interface Found {
+  readonly version: ObjectVersion;
+  readonly selection: Selection;
+  readonly headers: HeaderRecord;
+}
+
+export function getObject(request: S3Request, services: Services): S3Response {
+  const { blobseer, namespace } = services;
+  const bucket = loadedBucket(request);
+  const lease = takeLease(blobseer);
+  return releasing(lease, () => {
+    const { version, selection, headers } = find(request, namespace, bucket);
+    const body = readExtents(blobseer, namespace.extents(bucket.id, version), {
+      range: selection,
+      lease,
+      caller: request,
+    });
+    return { status: selection.status, headers, body };
+  });
+}
+
+export function headObject(request: S3Request, services: Services): S3Response {
+  const { namespace } = services;
+  const { selection, headers } = find(request, namespace, loadedBucket(request));
+  return { status: selection.status, headers };
+}
+
+/** `work` hands the lease on; only its failure gives it back here. */
+function releasing<T>(lease: ReadLease, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    lease.release();
+    throw error;
+  }
+}
+
+function find(request: S3Request, namespace: Namespace, bucket: Bucket): Found {
+  const { headers, query, key } = request;
+  checkKey(key);
+  refuseUnsupported(headers);
+  const overrides = responseOverrides(query);
+  const version = findVersion(namespace, bucket, key, query.get('versionId'));
+  const ownVersion = versionHeader(bucket, version.versionId);
+  checkRead(headers, version, ownVersion);
+  const selection = select(request, namespace, bucket, version);
+  return {
+    version,
+    selection,
+    headers: {
+      'content-type': defaultContentType,
+      ...version.headers.system,
+      ...overrides,
+      ...metadataHeaders(version.headers.user),
+      ETag: quoted(version.etag),
+      'Last-Modified': httpDate(version.modifiedMs),
+      'Accept-Ranges': 'bytes',
+      ...ownVersion,
+      ...storageClassHeader(version.storageClass),
+      ...tagCount(version),
+      ...selection.headers,
+      ...checksumHeaders(request, version, selection.checksum),
+      'Content-Length': String(selection.length),
+    },
+  };
+}
+
+function tagCount({ tags }: ObjectVersion): HeaderRecord {
+  const count = Object.keys(tags ?? {}).length;
+  return count === 0 ? {} : { 'x-amz-tagging-count': String(count) };
+}
+
+/** The type is the object's, also beside the checksum of one of its parts. */
+function checksumHeaders(
+  request: S3Request,
+  version: ObjectVersion,
+  checksum: Checksum | undefined,
+): HeaderRecord {
+  if (checksum === undefined) return {};
+  if (request.headers.get('x-amz-checksum-mode')?.toUpperCase() !== 'ENABLED') return {};
+  return {
+    [checksumHeader(checksum.algorithm)]: checksum.value,
+    'x-amz-checksum-type': version.checksum?.type ?? checksum.type,
+  };
+}
+
+function select(
+  request: S3Request,
+  namespace: Namespace,
+  bucket: Bucket,
+  version: ObjectVersion,
+): Selection {
+  const { headers, query } = request;
+  const rangeHeader = headers.get('range');
+  const partNumber = query.get('partNumber');
+  if (partNumber !== undefined) {
+    if (rangeHeader !== undefined) {
+      throw new S3Error('InvalidRequest', {
+        message: 'Cannot specify both Range header and partNumber query parameter',
+      });
+    }
+    return selectPart(namespace, bucket, version, parsePartNumber(partNumber));
+  }
+  const range = parseRange(rangeHeader, version.size);
+  if (range === undefined) return whole(version);
+  return {
+    status: 206,
+    offset: range.start,
+    length: range.length,
+    headers: { 'Content-Range': contentRange(range, version.size) },
+    // A checksum of the whole beside a part of it makes clients throw.
+    checksum: undefined,
+  };
+}
+
+function whole({ size, checksum }: ObjectVersion): Selection {
+  return { status: 200, offset: 0, length: size, headers: {}, checksum };
+}
+
+export function parsePartNumber(text: string): number {
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (number >= 1 && number <= maxPartNumber) return number;
+  throw invalidArgument(
+    'partNumber',
+    text,
+    `Part number must be an integer between 1 and ${maxPartNumber}, inclusive`,
+  );
+}
+
+/** An object that came in one piece has one part: itself. */
+function selectPart(
+  namespace: Namespace,
+  bucket: Bucket,
+  version: ObjectVersion,
+  wanted: number,
+): Selection {
+  const { size, partCount } = version;
+  if (partCount === 0) {
+    if (wanted !== 1) throw invalidPartNumber(wanted, 1);
+    return size === 0 ? whole(version) : part(version, 0, size, version.checksum, {});
+  }
+  const headers = { 'x-amz-mp-parts-count': String(partCount) };
+  let offset = 0;
+  for (const { number, size: length, checksum } of namespace.parts(bucket.id, version)) {
+    if (number === wanted) return part(version, offset, length, checksum, headers);
+    offset += length;
+  }
+  throw invalidPartNumber(wanted, partCount);
+}
+
+function part(
+  { size }: ObjectVersion,
+  offset: number,
+  length: number,
+  checksum: Checksum | undefined,
+  headers: HeaderRecord,
+): Selection {
+  const range = { start: offset, end: offset + length - 1, length };
+  return {
+    status: 206,
+    offset,
+    length,
+    headers: { ...headers, ...(length > 0 && { 'Content-Range': contentRange(range, size) }) },
+    checksum,
+  };
+}
+
+function invalidPartNumber(wanted: number, partCount: number): S3Error {
+  return new S3Error('InvalidPartNumber', {
+    fields: { PartNumberRequested: String(wanted), ActualPartCount: String(partCount) },
+  });
+}

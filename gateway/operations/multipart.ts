@@ -1,0 +1,189 @@
+/** Multipart uploads: CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload. */
+
+import type { Checksum, ObjectVersion } from '../namespace/namespace.ts';
+import { completeUpload, findUpload, type NamedPart } from '../objects/complete.ts';
+import { presentBucket } from '../objects/find.ts';
+import { maxPartNumber } from '../objects/limits.ts';
+import { receivePart } from '../objects/parts.ts';
+import { currentObject, describe } from '../objects/put.ts';
+import { announcedObjectChecksum, requestedChecksum } from '../s3/checksum-headers.ts';
+import { checksumAlgorithms, checksumElement, checksumHeader } from '../s3/checksums.ts';
+import { checkWrite, writeConditions } from '../s3/conditions.ts';
+import { invalidArgument, S3Error } from '../s3/errors.ts';
+import type { HeaderReader } from '../s3/headers.ts';
+import { checkKey } from '../s3/names.ts';
+import { element } from '../s3/xml.ts';
+import { children, childText, parseXml, requiredText, type XmlNode } from '../s3/xml-parse.ts';
+import type { Services } from '../services.ts';
+import { noContent, quoted, versionHeader, xmlAnswer } from './answers.ts';
+import { parsePartNumber } from './get-object.ts';
+import type { S3Request, S3Response } from './operation.ts';
+import { loadedBucket, requireIdentity } from './request.ts';
+import { refuseUnsupported } from './unsupported.ts';
+
+export async function createMultipartUpload(
+  request: S3Request,
+  services: Services,
+): Promise<S3Response> {
+  const { headers, key } = request;
+  const { blobseer, namespace, clock } = services;
+  const bucket = loadedBucket(request);
+  const { userId } = requireIdentity(request);
+  checkKey(key);
+  refuseUnsupported(headers);
+  const description = describe(headers);
+  const checksum = requestedChecksum(headers);
+  const upload = await blobseer.store.commit((transaction) => {
+    const { id, ownerId } = presentBucket(namespace, bucket);
+    return namespace.createUpload(transaction, id, {
+      ...description,
+      key,
+      ownerId,
+      initiatorId: userId,
+      initiatedMs: clock.nowMs(),
+      ...(checksum === undefined ? {} : { checksum }),
+    });
+  });
+  const answer = xmlAnswer(
+    'InitiateMultipartUploadResult',
+    element('Bucket', bucket.name),
+    element('Key', key),
+    element('UploadId', upload.uploadId),
+  );
+  if (checksum === undefined) return answer;
+  return {
+    ...answer,
+    headers: {
+      ...answer.headers,
+      'x-amz-checksum-algorithm': checksum.algorithm,
+      'x-amz-checksum-type': checksum.type,
+    },
+  };
+}
+
+/** Where a part belongs, from the query. */
+export function partPlace(request: S3Request) {
+  const { key, query } = request;
+  return {
+    bucket: loadedBucket(request),
+    key,
+    uploadId: query.get('uploadId') ?? '',
+    number: parsePartNumber(query.get('partNumber') ?? ''),
+  };
+}
+
+export async function uploadPart(request: S3Request, services: Services): Promise<S3Response> {
+  checkKey(request.key);
+  refuseUnsupported(request.headers);
+  const part = await receivePart(services, partPlace(request), request);
+  const checksums = part.checksums.map(({ algorithm, value }) => [
+    checksumHeader(algorithm),
+    value,
+  ]);
+  return {
+    status: 200,
+    headers: { ETag: quoted(part.etag), ...Object.fromEntries(checksums) },
+  };
+}
+
+export async function completeMultipartUpload(
+  request: S3Request,
+  services: Services,
+): Promise<S3Response> {
+  const { headers, key, query } = request;
+  const bucket = loadedBucket(request);
+  checkKey(key);
+  refuseUnsupported(headers);
+  const conditions = writeConditions(headers);
+  const placed = await completeUpload(services, {
+    bucket,
+    key,
+    uploadId: query.get('uploadId') ?? '',
+    named: namedParts(request.document),
+    expected: {
+      size: expectedSize(headers),
+      checksum: announcedObjectChecksum(headers),
+      checksumType: expectedType(headers),
+    },
+    checkConditions: (current) => checkWrite(conditions, currentObject(current), key),
+  });
+  return completed(request, placed.version, versionHeader(placed.bucket, placed.version.versionId));
+}
+
+function completed(
+  request: S3Request,
+  { etag, checksum }: ObjectVersion,
+  headers: Readonly<Record<string, string>>,
+): S3Response {
+  const answer = xmlAnswer(
+    'CompleteMultipartUploadResult',
+    element('Location', `${request.origin}${request.resource}`),
+    element('Bucket', request.bucket),
+    element('Key', request.key),
+    element('ETag', quoted(etag)),
+    checksum === undefined
+      ? []
+      : [
+          element(checksumElement(checksum.algorithm), checksum.value),
+          element('ChecksumType', checksum.type),
+        ],
+  );
+  return { ...answer, headers: { ...answer.headers, ...headers } };
+}
+
+function namedParts(document: Buffer): NamedPart[] {
+  if (document.length === 0) throw new S3Error('MissingRequestBodyError');
+  const parts = children(parseXml(document, 'CompleteMultipartUpload'), 'Part');
+  if (parts.length > maxPartNumber) throw new S3Error('MalformedXML');
+  return parts.map(namedPart);
+}
+
+function namedPart(node: XmlNode): NamedPart {
+  const number = requiredText(node, 'PartNumber').trim();
+  if (!/^\d{1,5}$/.test(number)) throw new S3Error('MalformedXML');
+  const checksums: { algorithm: Checksum['algorithm']; value: string }[] = [];
+  for (const algorithm of checksumAlgorithms) {
+    const value = childText(node, checksumElement(algorithm));
+    if (value !== undefined && value !== '') checksums.push({ algorithm, value });
+  }
+  return {
+    number: parsePartNumber(number),
+    etag: unquoted(requiredText(node, 'ETag').trim()),
+    checksums,
+  };
+}
+
+function unquoted(etag: string): string {
+  return etag.replace(/^"(.*)"$/, '$1');
+}
+
+function expectedSize(headers: HeaderReader): number | undefined {
+  const text = headers.get('x-amz-mp-object-size');
+  if (text === undefined) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  throw invalidArgument('x-amz-mp-object-size', text);
+}
+
+function expectedType(headers: HeaderReader): Checksum['type'] | undefined {
+  const type = headers.get('x-amz-checksum-type')?.toUpperCase();
+  if (type === undefined || type === 'FULL_OBJECT' || type === 'COMPOSITE') return type;
+  throw new S3Error('InvalidRequest', {
+    message: 'Value for x-amz-checksum-type header is invalid.',
+  });
+}
+
+/** Frees what was uploaded. */
+export async function abortMultipartUpload(
+  request: S3Request,
+  services: Services,
+): Promise<S3Response> {
+  const { blobseer, namespace } = services;
+  const { key, query } = request;
+  const bucket = loadedBucket(request);
+  await blobseer.store.commit((transaction) => {
+    const present = presentBucket(namespace, bucket);
+    const upload = findUpload(namespace, present, key, query.get('uploadId') ?? '');
+    namespace.endUpload(transaction, upload, new Set());
+  });
+  return noContent();
+}

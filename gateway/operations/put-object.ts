@@ -1,0 +1,62 @@
+/** PutObject. */
+
+import type { Checksum } from '../namespace/namespace.ts';
+import { baseOfObject } from '../objects/base.ts';
+import { withLease } from '../objects/lease.ts';
+import { currentObject, describe, putReceived } from '../objects/put.ts';
+import { announcedOf, receiveBody } from '../objects/receive.ts';
+import { checksumHeader } from '../s3/checksums.ts';
+import { checkWrite, writeConditions } from '../s3/conditions.ts';
+import { invalidArgument } from '../s3/errors.ts';
+import { checkKey } from '../s3/names.ts';
+import type { Services } from '../services.ts';
+import { quoted, versionHeader } from './answers.ts';
+import type { S3Request, S3Response } from './operation.ts';
+import { loadedBucket } from './request.ts';
+import { refuseUnsupported } from './unsupported.ts';
+
+export async function putObject(request: S3Request, services: Services): Promise<S3Response> {
+  const { headers, key } = request;
+  const { blobseer, namespace } = services;
+  const bucket = loadedBucket(request);
+  checkKey(key);
+  refuseUnsupported(headers);
+  refusePart(request);
+  const description = describe(headers);
+  const conditions = writeConditions(headers);
+  const announced = announcedOf(request);
+  return await withLease(blobseer, async () => {
+    // A hopeless upload is refused before a byte of it is stored; what counts is the commit's check.
+    checkWrite(conditions, currentObject(namespace.current(bucket.id, key)), key);
+    const target = baseOfObject(blobseer, namespace, bucket, key, request.decodedLength);
+    const received = await receiveBody(blobseer, request, announced, target);
+    const placed = await putReceived(services, { bucket, key, conditions, description, received });
+    return {
+      status: 200,
+      headers: {
+        ETag: quoted(placed.version.etag),
+        ...versionHeader(placed.bucket, placed.version.versionId),
+        ...objectChecksumHeaders(placed.version.checksum),
+      },
+    };
+  });
+}
+
+/** Half an UploadPart must not replace the object. */
+function refusePart({ query }: S3Request): void {
+  const partNumber = query.get('partNumber');
+  if (partNumber === undefined) return;
+  throw invalidArgument(
+    'partNumber',
+    partNumber,
+    'This operation does not accept a query-string without uploadId.',
+  );
+}
+
+export function objectChecksumHeaders(checksum: Checksum | undefined): Record<string, string> {
+  if (checksum === undefined) return {};
+  return {
+    [checksumHeader(checksum.algorithm)]: checksum.value,
+    'x-amz-checksum-type': checksum.type,
+  };
+}
