@@ -14,9 +14,9 @@ import type {
 } from '../namespace/namespace.ts';
 import { compositeChecksum, fullObjectChecksum, isCrc, multipartEtag } from '../s3/checksums.ts';
 import { S3Error } from '../s3/errors.ts';
-import type { Services } from '../services.ts';
 import { presentBucket } from './find.ts';
 import { minPartBytes } from './limits.ts';
+import type { Stores } from './stores.ts';
 
 /** A part as CompleteMultipartUpload names it. */
 export interface NamedPart {
@@ -73,11 +73,8 @@ function noSuchUpload(uploadId: string): S3Error {
  * Throws NoSuchUpload, NoSuchBucket, InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest,
  * InvalidRequest, and what the conditions throw.
  */
-export async function completeUpload(
-  services: Services,
-  request: CompleteRequest,
-): Promise<Completed> {
-  const { namespace, blobseer, clock } = services;
+export async function completeUpload(stores: Stores, request: CompleteRequest): Promise<Completed> {
+  const { namespace, blobseer, clock } = stores;
   const { key, named } = request;
   checkOrder(named);
   for (let attempt = 1; ; attempt += 1) {

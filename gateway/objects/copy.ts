@@ -17,7 +17,6 @@ import type {
 import { DigestSet } from '../s3/checksums.ts';
 import { checkWrite, type WriteConditions } from '../s3/conditions.ts';
 import { S3Error } from '../s3/errors.ts';
-import type { Services } from '../services.ts';
 import { findUpload } from './complete.ts';
 import { checkVersionId, findVersion, noSuchVersion, presentBucket } from './find.ts';
 import { withLease } from './lease.ts';
@@ -25,6 +24,7 @@ import { maxUploadBytes } from './limits.ts';
 import { type PartPlace, storePart } from './parts.ts';
 import { currentObject, type Description, type Placed } from './put.ts';
 import { extentsOfRange } from './read.ts';
+import type { Stores } from './stores.ts';
 
 export interface SourceAddress {
   readonly bucket: Bucket;
@@ -58,23 +58,23 @@ const maxAttempts = 5;
 
 /** Throws NoSuchKey, NoSuchVersion, InvalidRequest, NoSuchBucket, and what the checks throw. */
 export async function copyVersion(
-  services: Services,
+  stores: Stores,
   request: CopyRequest,
 ): Promise<Placed & { readonly source: CopySource }> {
-  const { blobseer, namespace, clock } = services;
+  const { blobseer, namespace, clock } = stores;
   const { key } = request;
-  return await fromStableSource(services, async () => {
+  return await fromStableSource(stores, async () => {
     const source = findSource(namespace, request.source);
     const { version } = source;
     request.checkSource(version);
     const extents = namespace.extents(source.bucket.id, version);
     const parts = namespace.parts(source.bucket.id, version);
-    const checksum = await copiedChecksum(services, version, extents, request);
+    const checksum = await copiedChecksum(stores, version, extents, request);
     return await blobseer.store.commit((transaction) => {
       checkUnchanged(namespace, source);
       const bucket = presentBucket(namespace, request.bucket);
       checkWrite(request.conditions, currentObject(namespace.current(bucket.id, key)), key);
-      retainAll(services, transaction, extents);
+      retainAll(stores, transaction, extents);
       const placed = namespace.putVersion(transaction, bucket, key, {
         ...request.describe(version),
         isDeleteMarker: false,
@@ -102,12 +102,12 @@ export interface CopyPartRequest {
 
 /** As `copyVersion`; throws NoSuchUpload too. */
 export async function copyPart(
-  services: Services,
+  stores: Stores,
   request: CopyPartRequest,
 ): Promise<{ readonly part: Part; readonly source: CopySource }> {
-  const { namespace } = services;
+  const { namespace } = stores;
   const { place } = request;
-  return await fromStableSource(services, async () => {
+  return await fromStableSource(stores, async () => {
     const upload = findUpload(namespace, place.bucket, place.key, place.uploadId);
     const source = findSource(namespace, request.source);
     const { version } = source;
@@ -120,10 +120,10 @@ export async function copyPart(
     }
     const extents = extentsOfRange(namespace.extents(source.bucket.id, version), range);
     const own = upload.checksum?.algorithm;
-    const content = await partContent(services, version, range, extents, own, request.signal);
-    const part = await storePart(services, place, (transaction) => {
+    const content = await partContent(stores, version, range, extents, own, request.signal);
+    const part = await storePart(stores, place, (transaction) => {
       checkUnchanged(namespace, source);
-      retainAll(services, transaction, extents);
+      retainAll(stores, transaction, extents);
       return { ...content, size: range.length, extents };
     });
     return { part, source };
@@ -131,8 +131,8 @@ export async function copyPart(
 }
 
 /** Under a lease, so that nothing looked up is reclaimed; again where the source changed meanwhile. */
-async function fromStableSource<T>(services: Services, work: () => Promise<T>): Promise<T> {
-  const { blobseer, namespace } = services;
+async function fromStableSource<T>(stores: Stores, work: () => Promise<T>): Promise<T> {
+  const { blobseer, namespace } = stores;
   for (let attempt = 1; ; attempt += 1) {
     try {
       return await withLease(blobseer, work);
@@ -168,7 +168,7 @@ function checkUnchanged(namespace: Namespace, { bucket, version }: CopySource): 
 }
 
 function retainAll(
-  { blobseer }: Pick<Services, 'blobseer'>,
+  { blobseer }: Pick<Stores, 'blobseer'>,
   transaction: Transaction,
   extents: readonly Extent[],
 ): void {
@@ -176,14 +176,14 @@ function retainAll(
 }
 
 async function copiedChecksum(
-  services: Services,
+  stores: Stores,
   version: ObjectVersion,
   extents: readonly Extent[],
   { checksum: wanted, signal }: CopyRequest,
 ): Promise<Checksum | undefined> {
   if (wanted === undefined || wanted === version.checksum?.algorithm) return version.checksum;
   const digests = new DigestSet([wanted]);
-  await digestExtents(services, extents, digests, signal);
+  await digestExtents(stores, extents, digests, signal);
   return fullChecksum(digests, wanted);
 }
 
@@ -193,7 +193,7 @@ async function copiedChecksum(
  * the source's and the range: it names the same bytes for ever, which is all that S3 promises of it.
  */
 async function partContent(
-  services: Services,
+  stores: Stores,
   version: ObjectVersion,
   range: ByteRange,
   extents: readonly Extent[],
@@ -209,7 +209,7 @@ async function partContent(
     };
   }
   const digests = new DigestSet(['MD5', algorithm]);
-  await digestExtents(services, extents, digests, signal);
+  await digestExtents(stores, extents, digests, signal);
   return {
     etag: digests.digest('MD5')?.toString('hex') ?? '',
     checksums: [fullChecksum(digests, algorithm)],
@@ -221,7 +221,7 @@ function derivedEtag({ etag }: ObjectVersion, { offset, length }: ByteRange): st
 }
 
 async function digestExtents(
-  { blobseer }: Services,
+  { blobseer }: Stores,
   extents: readonly Extent[],
   digests: DigestSet,
   signal: AbortSignal,

@@ -2,7 +2,7 @@
 import type { Transaction } from '../../blobseer-client/index.ts';
 import type { Bucket, DeleteOutcome, Namespace } from '../namespace/namespace.ts';
 import { checkDelete, type DeleteConditions } from '../s3/conditions.ts';
-import type { Services } from '../services.ts';
+import type { Stores } from './stores.ts';
 
 export interface DeleteRequest {
   readonly key: string;
@@ -20,7 +20,7 @@ export interface Deleted {
 
 /** Throws where a condition does not hold; nothing has been written by then. */
 export function deleteOne(
-  { namespace, clock }: Pick<Services, 'namespace' | 'clock'>,
+  { namespace, clock }: Pick<Stores, 'namespace' | 'clock'>,
   transaction: Transaction,
   bucket: Bucket,
   request: DeleteRequest,

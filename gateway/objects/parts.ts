@@ -2,13 +2,13 @@
 import type { Transaction } from '../../blobseer-client/index.ts';
 import type { Bucket, Extent, Part, Upload } from '../namespace/namespace.ts';
 import { S3Error } from '../s3/errors.ts';
-import type { Services } from '../services.ts';
 import { baseOfPart } from './base.ts';
 import { findUpload } from './complete.ts';
 import { presentBucket } from './find.ts';
 import { withLease } from './lease.ts';
 import { published } from './put.ts';
 import { announcedOf, type IncomingBody, receiveBody } from './receive.ts';
+import type { Stores } from './stores.ts';
 
 export interface PartPlace {
   readonly bucket: Bucket;
@@ -23,11 +23,11 @@ export interface PartPlace {
  * than the upload's, and what receiving throws.
  */
 export async function receivePart(
-  services: Services,
+  stores: Stores,
   place: PartPlace,
   incoming: IncomingBody,
 ): Promise<Part> {
-  const { blobseer, namespace } = services;
+  const { blobseer, namespace } = stores;
   const { bucket, key, number } = place;
   const announced = announcedOf(incoming);
   return await withLease(blobseer, async () => {
@@ -40,11 +40,11 @@ export async function receivePart(
     const extra = own === undefined ? [] : [own];
     const received = await receiveBody(blobseer, incoming, announced, target, extra);
     try {
-      return await storePart(services, place, (transaction) => ({
+      return await storePart(stores, place, (transaction) => ({
         size: received.size,
         etag: received.etag,
         checksums: received.checksums,
-        extents: published(services, transaction, received),
+        extents: published(stores, transaction, received),
       }));
     } catch (error) {
       await received.staged?.abort();
@@ -64,7 +64,7 @@ type PartContent = Pick<Part, 'size' | 'etag' | 'checksums'> & { readonly extent
 
 /** Stores a part whose content is made inside the commit. Throws NoSuchBucket, NoSuchUpload. */
 export async function storePart(
-  { blobseer, namespace, clock }: Services,
+  { blobseer, namespace, clock }: Stores,
   { bucket, key, uploadId, number }: PartPlace,
   content: (transaction: Transaction) => PartContent,
 ): Promise<Part> {

@@ -15,9 +15,9 @@ import type { HeaderReader } from '../s3/headers.ts';
 import { userMetadata } from '../s3/metadata.ts';
 import { storageClass, systemHeaders } from '../s3/object-headers.ts';
 import { parseTagging } from '../s3/tagging.ts';
-import type { Services } from '../services.ts';
 import { presentBucket } from './find.ts';
 import type { ReceivedBody } from './receive.ts';
+import type { Stores } from './stores.ts';
 
 /** What a client says about an object beside its bytes. */
 export interface Description {
@@ -56,8 +56,8 @@ export function currentObject(version: ObjectVersion | undefined): ObjectVersion
 }
 
 /** Frees the pages when the commit fails. Throws NoSuchBucket and what the conditions throw. */
-export async function putReceived(services: Services, request: PutRequest): Promise<Placed> {
-  const { namespace, blobseer, clock } = services;
+export async function putReceived(stores: Stores, request: PutRequest): Promise<Placed> {
+  const { namespace, blobseer, clock } = stores;
   const { key, conditions, description, received } = request;
   const { staged } = received;
   const checksum: Checksum | undefined = received.checksums[0];
@@ -72,7 +72,7 @@ export async function putReceived(services: Services, request: PutRequest): Prom
         etag: received.etag,
         modifiedMs: clock.nowMs(),
         ownerId: bucket.ownerId,
-        extents: published(services, transaction, received),
+        extents: published(stores, transaction, received),
         parts: [],
         ...(checksum === undefined ? {} : { checksum }),
       });
@@ -86,7 +86,7 @@ export async function putReceived(services: Services, request: PutRequest): Prom
 
 /** Publishes a received body; what was empty takes no ticket. */
 export function published(
-  { blobseer }: Pick<Services, 'blobseer'>,
+  { blobseer }: Pick<Stores, 'blobseer'>,
   transaction: Transaction,
   { staged }: ReceivedBody,
 ): Extent[] {
