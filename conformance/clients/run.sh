@@ -130,5 +130,6 @@ else
   echo "FAILED  check of the directory"
   tail -20 "$work/check.log"
 fi
-echo "$passed passed, $failed failed in $((SECONDS - began)) s"
+echo "took $((SECONDS - began)) s"
+echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -219,12 +219,14 @@ class CrashRun implements ServerUnderTest {
   }
 }
 
-/** Every file under `pages/`: the pages that are too large to lie in LMDB. */
+/** Every file under a folder `pages`: the pages that are too large to lie in LMDB. */
 function pageFiles(dataDirectory: string): string[] {
-  const folder = path.join(dataDirectory, 'pages');
-  return readdirSync(folder, { recursive: true })
+  return readdirSync(dataDirectory, { recursive: true })
     .map(String)
-    .filter((name) => statSync(path.join(folder, name), { throwIfNoEntry: false })?.isFile());
+    .filter((name) => name.split(path.sep).slice(0, -1).includes('pages'))
+    .filter((name) =>
+      statSync(path.join(dataDirectory, name), { throwIfNoEntry: false })?.isFile(),
+    );
 }
 
 if (process.argv[1] === import.meta.filename) {
