@@ -1,11 +1,12 @@
-/** What BlobSeer could not do, in S3's codes. The only place that knows both. */
+/** What BlobSeer and the namespace could not do, in S3's codes. The only place that knows all three. */
 import { BlobSeerError, type BlobSeerErrorKind } from '../../blobseer-client/index.ts';
+import { NamespaceError, type NamespaceErrorKind } from '../namespace/errors.ts';
 import { S3Error, type S3ErrorCode } from '../s3/errors.ts';
 
-const codes: { readonly [Kind in BlobSeerErrorKind]: S3ErrorCode } = {
+const blobseerCodes: { readonly [Kind in BlobSeerErrorKind]: S3ErrorCode } = {
   'no-space': 'InsufficientStorage',
-  unavailable: 'ServiceUnavailable',
   stopped: 'ServiceUnavailable',
+  unavailable: 'ServiceUnavailable',
   denied: 'InternalError',
   conflict: 'OperationAborted',
   corrupt: 'InternalError',
@@ -14,9 +15,24 @@ const codes: { readonly [Kind in BlobSeerErrorKind]: S3ErrorCode } = {
   'invalid-argument': 'InternalError',
 };
 
+const namespaceCodes: { readonly [Kind in NamespaceErrorKind]: S3ErrorCode } = {
+  'bad-key': 'InvalidURI',
+  'invalid-argument': 'InvalidArgument',
+  'no-such-bucket': 'NoSuchBucket',
+  'no-such-upload': 'NoSuchUpload',
+  'no-such-version': 'NoSuchKey',
+  'access-key-taken': 'InternalError',
+  corrupt: 'InternalError',
+};
+
 /** Any throw as the S3Error to answer with; `cause` keeps what happened for the log. */
 export function asS3Error(thrown: unknown): S3Error {
   if (thrown instanceof S3Error) return thrown;
-  if (thrown instanceof BlobSeerError) return new S3Error(codes[thrown.kind], { cause: thrown });
+  if (thrown instanceof BlobSeerError) {
+    return new S3Error(blobseerCodes[thrown.kind], { cause: thrown });
+  }
+  if (thrown instanceof NamespaceError) {
+    return new S3Error(namespaceCodes[thrown.kind], { cause: thrown });
+  }
   return new S3Error('InternalError', { cause: thrown });
 }

@@ -1,0 +1,72 @@
+/**
+ * One serving process: the engine opened, the namespace on it, the pipeline on its listeners. It is
+ * the whole program with one worker, and a worker's part with several.
+ */
+import { type EmbeddedBlobSeer, openEmbedded } from '../blobseer-client/index.ts';
+import { createApp } from './app.ts';
+import { systemClock } from './clock.ts';
+import type { Config } from './config.ts';
+import { defaultLimits } from './limits.ts';
+import type { Log } from './log.ts';
+import { openNamespace } from './namespace/store-namespace.ts';
+import { operations } from './operations/index.ts';
+import { newHostId } from './pipeline/context.ts';
+import { type Listener, listen } from './server.ts';
+import type { Services } from './services.ts';
+
+/** The exit status of a process whose storage failed (sysexits.h: EX_IOERR): nothing may go on. */
+export const storageFailedStatus = 74;
+
+/** Opens the data directory. `onFatal` is called when only a restart of everything can help. */
+export async function openStorage(
+  config: Config,
+  role: 'alone' | 'supervisor' | 'worker' | 'tool',
+  log: Log,
+  onFatal: () => void,
+): Promise<{ blobseer: EmbeddedBlobSeer; services: Services }> {
+  const clock = systemClock;
+  const blobseer = await openEmbedded({
+    directory: config.dataDirectory,
+    role,
+    nowMs: () => clock.nowMs(),
+    onStopped: (err) => {
+      log.fatal({ err }, 'storage failed: nothing more can be acknowledged');
+      onFatal();
+    },
+    onError: (err) => log.error({ err }, 'background work failed; it will be tried again'),
+  });
+  const namespace = openNamespace(blobseer, clock);
+  return { blobseer, services: { blobseer, namespace, config, clock } };
+}
+
+export interface Gateway {
+  /** One per listener. */
+  readonly urls: readonly string[];
+  /** Stops accepting, lets running requests end within the bound, and leaves storage open. */
+  stop(): Promise<void>;
+}
+
+export async function startGateway(services: Services, log: Log): Promise<Gateway> {
+  const { config, clock } = services;
+  const limits = defaultLimits;
+  const hostId = newHostId(clock);
+  let isStopping = false;
+  const health = { notReady: () => (isStopping ? 'shutting down' : undefined) };
+  const app = createApp({ services, operations, limits, log, hostId, health });
+  const listeners: Listener[] = [];
+  const stop = async () => {
+    isStopping = true;
+    await Promise.all(listeners.map((listener) => listener.close(limits.shutdownDrainMs)));
+  };
+  try {
+    for (const address of config.listen) {
+      listeners.push(await listen(address, config.tls, { ...app, limits, log, hostId, clock }));
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  const urls = listeners.map(({ url }) => url);
+  log.info({ urls, hostId }, 'listening');
+  return { urls, stop };
+}
