@@ -1,10 +1,18 @@
 /** What is under way: ListMultipartUploads of a bucket, ListParts of an upload. */
 
-import type { Part, Upload } from '../namespace/namespace.ts';
+import { NamespaceError } from '../namespace/errors.ts';
+import type {
+  Namespace,
+  Part,
+  Upload,
+  UploadListPage,
+  UploadListQuery,
+} from '../namespace/namespace.ts';
 import { findUpload } from '../objects/complete.ts';
 import { maxPartNumber } from '../objects/limits.ts';
 import { checksumElement } from '../s3/checksums.ts';
 import { isoDate } from '../s3/dates.ts';
+import { invalidArgument } from '../s3/errors.ts';
 import { element, type Fragment, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
 import { Owners, quoted, xmlAnswer } from './answers.ts';
@@ -23,30 +31,38 @@ export function listMultipartUploads(request: S3Request, services: Services): S3
   const uploadIdMarker = keyMarker === '' ? '' : (query.get('upload-id-marker') ?? '');
   const maxUploads = pageSize(query, 'max-uploads');
   const { write, encodingType } = nameWriter(query);
-  const page = namespace.listUploads(loadedBucket(request).id, {
+  const page = listPage(namespace, loadedBucket(request).id, {
     prefix,
     delimiter,
     keyMarker,
     uploadIdMarker,
     limit: maxUploads,
   });
-  const isTruncated = page.isTruncated && maxUploads > 0;
   const owners = new Owners(namespace);
   return xmlAnswer(
     'ListMultipartUploadsResult',
     element('Bucket', request.bucket),
     element('KeyMarker', write(keyMarker)),
     element('UploadIdMarker', uploadIdMarker),
-    isTruncated ? element('NextKeyMarker', write(page.last)) : undefined,
-    isTruncated ? element('NextUploadIdMarker', page.lastUploadId) : undefined,
+    page.isTruncated ? element('NextKeyMarker', write(page.last)) : undefined,
+    page.isTruncated ? element('NextUploadIdMarker', page.lastUploadId) : undefined,
     element('Prefix', write(prefix)),
     delimiter === '' ? undefined : element('Delimiter', write(delimiter)),
     optional('EncodingType', encodingType),
     element('MaxUploads', maxUploads),
-    element('IsTruncated', isTruncated),
+    element('IsTruncated', page.isTruncated),
     page.items.map((upload) => uploadEntry(upload, write, owners)),
     commonPrefixes(page.commonPrefixes, write),
   );
+}
+
+function listPage(namespace: Namespace, bucketId: number, query: UploadListQuery): UploadListPage {
+  try {
+    return namespace.listUploads(bucketId, query);
+  } catch (error) {
+    if (!(error instanceof NamespaceError) || error.kind !== 'invalid-argument') throw error;
+    throw invalidArgument('upload-id-marker', query.uploadIdMarker, 'Invalid uploadId marker');
+  }
 }
 
 function uploadEntry(upload: Upload, write: NameWriter, owners: Owners): Fragment {
