@@ -4,6 +4,7 @@
  */
 import type { BlobSeer, StageOptions } from '../../blobseer-client/index.ts';
 import type { Bucket, Extent, Namespace } from '../namespace/namespace.ts';
+import { layoutOf } from './layout.ts';
 
 /** Below this, comparing pages costs more than storing them: small objects are one page anyway. */
 const minSharedBytes = 64 * 1024;
@@ -42,14 +43,14 @@ export function baseOfPart(
   const current = namespace.current(bucket.id, key);
   if (current === undefined || current.partCount === 0) return {};
   let offset = 0;
-  for (const { number, size } of namespace.parts(bucket.id, current)) {
+  const layout = layoutOf(namespace, bucket, current);
+  for (const { number, size } of layout.parts) {
     if (number < part.number) {
       offset += size;
       continue;
     }
     if (number > part.number || size === 0) return {};
-    const extents = extentsWithin(namespace.extents(bucket.id, current), offset, size);
-    return target(blobseer, extents, part.length);
+    return target(blobseer, extentsWithin(layout.extents, offset, size), part.length);
   }
   return {};
 }

@@ -1,6 +1,7 @@
 /** GetObjectAttributes: what HEAD knows, and the parts, in one document. */
 import type { Checksum, Namespace, ObjectVersion } from '../namespace/namespace.ts';
 import { findVersion } from '../objects/find.ts';
+import { layoutOf } from '../objects/layout.ts';
 import { checksumElement } from '../s3/checksums.ts';
 import { checkRead } from '../s3/conditions.ts';
 import { httpDate } from '../s3/dates.ts';
@@ -79,7 +80,9 @@ function objectParts(
   if (version.partCount === 0) return undefined;
   const marker = headerCount(request, 'x-amz-part-number-marker') ?? 0;
   const maxParts = Math.min(headerCount(request, 'x-amz-max-parts') ?? maxPageSize, maxPageSize);
-  const following = namespace.parts(bucketId, version).filter(({ number }) => number > marker);
+  const following = layoutOf(namespace, { id: bucketId }, version).parts.filter(
+    ({ number }) => number > marker,
+  );
   const parts = following.slice(0, maxParts);
   return element(
     'ObjectParts',

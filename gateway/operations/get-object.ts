@@ -2,6 +2,7 @@
 import type { ReadLease } from '../../blobseer-client/index.ts';
 import type { Bucket, Checksum, Namespace, ObjectVersion } from '../namespace/namespace.ts';
 import { findVersion } from '../objects/find.ts';
+import { layoutOf } from '../objects/layout.ts';
 import { takeLease } from '../objects/lease.ts';
 import { maxPartNumber } from '../objects/limits.ts';
 import { readExtents } from '../objects/read.ts';
@@ -42,7 +43,7 @@ export function getObject(request: S3Request, services: Services): S3Response {
   const lease = takeLease(blobseer);
   return releasing(lease, () => {
     const { version, selection, headers } = find(request, namespace, bucket);
-    const body = readExtents(blobseer, namespace.extents(bucket.id, version), {
+    const body = readExtents(blobseer, layoutOf(namespace, bucket, version).extents, {
       range: selection,
       lease,
       caller: request,
@@ -173,7 +174,7 @@ function selectPart(
   }
   const headers = { 'x-amz-mp-parts-count': String(partCount) };
   let offset = 0;
-  for (const { number, size: length, checksum } of namespace.parts(bucket.id, version)) {
+  for (const { number, size: length, checksum } of layoutOf(namespace, bucket, version).parts) {
     if (number === wanted) return part(version, offset, length, checksum, headers);
     offset += length;
   }

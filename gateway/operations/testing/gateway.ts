@@ -134,8 +134,7 @@ export class TestGateway {
     const { bucket = '', key = '', user = alice, headers = {}, query = {} } = call;
     const operation = operationTable[action];
     const stream = operation.body === 'stream' ? sourceOf(call.body) : [];
-    const isBytes = typeof call.body === 'string' || call.body instanceof Uint8Array;
-    const length = isBytes ? Buffer.byteLength(call.body) : undefined;
+    const length = lengthOf(call.body);
     return {
       requestId: 'TESTREQUEST',
       hostId: 'test-host',
@@ -155,13 +154,20 @@ export class TestGateway {
       },
       body: buffers(stream),
       document: operation.body === 'xml' ? documentOf(call.body) : Buffer.alloc(0),
-      decodedLength: call.isLengthUnknown === true ? undefined : (length ?? 0),
+      decodedLength: call.isLengthUnknown === true ? undefined : length,
       trailers: new Map(Object.entries(call.trailers ?? {})),
       signal: new AbortController().signal,
       secure: false,
       origin: 'http://localhost:9000',
     };
   }
+}
+
+/** Undefined where only the source itself knows. */
+function lengthOf(body: Call['body']): number | undefined {
+  if (body === undefined) return 0;
+  const isBytes = typeof body === 'string' || body instanceof Uint8Array;
+  return isBytes ? Buffer.byteLength(body) : undefined;
 }
 
 function sourceOf(body: Call['body']): Iterable<Uint8Array> | AsyncIterable<Uint8Array> {
