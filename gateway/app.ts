@@ -102,8 +102,9 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
       checksumsOfObject: operation.checksumsOfObject === true,
     };
     screenBody(bodyInput);
-    // Whoever is refused above has not sent its body yet.
-    if (exchange.expectsContinue && operation.body !== 'none') exchange.res.writeContinue();
+    // Said when the body is first read: whoever is refused before that has not sent it yet, be it
+    // above or by what the handler looks at first (conditions, sizes, uploads).
+    if (exchange.expectsContinue) exchange.body.onFirstRead = () => exchange.res.writeContinue();
     const decoded = await decodeBody({ ...bodyInput, raw: exchange.body });
 
     const request: S3Request = {

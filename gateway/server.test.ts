@@ -151,6 +151,7 @@ describe('100 Continue', () => {
     ['/theirs/k', 'AccessDenied'],
     ['/nobody/k', 'NoSuchBucket'],
     ['/mine?cors', 'NotImplemented'],
+    ['/mine/refuse', 'EntityTooLarge'],
   ] as const) {
     test(`is not sent before ${code}`, async () => {
       const got = await exchangeRaw(server.port, (socket) => {

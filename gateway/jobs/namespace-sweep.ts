@@ -24,12 +24,12 @@ export function startNamespaceSweep(
     } catch (error) {
       onError(error);
     }
-    if (!isStopped) timer = setTimeout(begin, everyMs).unref();
+    if (!isStopped) timer = setTimeout(begin, everyMs);
   };
   const begin = () => {
     running = pass();
   };
-  let timer = setTimeout(begin, 0).unref();
+  let timer = setTimeout(begin, 0);
   return {
     stop() {
       isStopped = true;

@@ -27,6 +27,8 @@ export class RequestBody implements AsyncIterable<Buffer> {
   #wake: (() => void) | undefined;
   /** Bytes that arrived, framing included. */
   bytesIn = 0;
+  /** Called once, when somebody wants the first byte: the time to say 100 Continue. */
+  onFirstRead: (() => void) | undefined;
 
   constructor(req: IncomingMessage, limits: RequestBodyLimits) {
     this.#req = req;
@@ -49,6 +51,8 @@ export class RequestBody implements AsyncIterable<Buffer> {
    * connection ends before the body does.
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
+    this.onFirstRead?.();
+    this.onFirstRead = undefined;
     this.#listen();
     for (;;) {
       const piece = this.#queue.shift();
