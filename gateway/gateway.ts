@@ -23,11 +23,13 @@ export async function openStorage(
   role: 'alone' | 'supervisor' | 'worker' | 'tool',
   log: Log,
   onFatal: () => void,
+  onInstance: (instanceId: number) => void = () => undefined,
 ): Promise<{ blobseer: EmbeddedBlobSeer; services: Services }> {
   const clock = systemClock;
   const blobseer = await openEmbedded({
     directory: config.dataDirectory,
     role,
+    onInstance,
     nowMs: () => clock.nowMs(),
     onStopped: (err) => {
       log.fatal({ err }, 'storage failed: nothing more can be acknowledged');

@@ -16,7 +16,8 @@ export type ToWorker =
 export type FromWorker =
   /** It listens to messages now; what was sent before is lost. */
   | { readonly kind: 'awake' }
-  | { readonly kind: 'opened'; readonly instanceId: number }
+  /** Its number in the engine, told before it is written down there. */
+  | { readonly kind: 'instance'; readonly instanceId: number }
   | { readonly kind: 'listening'; readonly urls: readonly string[] }
   /** It cannot start, and trying again would not help: the reason, for people. */
   | { readonly kind: 'refused'; readonly reason: string };
@@ -35,6 +36,8 @@ export interface SupervisorParts {
   readonly lockDescriptor: number;
   readonly drainMs: number;
   readonly instanceDied: (instanceId: number) => Promise<void>;
+  /** What a worker process runs; worker.js by default. */
+  readonly program?: string;
 }
 
 interface Watched {
@@ -46,6 +49,7 @@ interface Watched {
 export class Supervisor {
   readonly #parts: SupervisorParts;
   readonly #workers = new Map<Worker, Watched>();
+  readonly #burials = new Set<Promise<void>>();
   #isStopping = false;
   #deathsInARow = 0;
   #onStarted: (urls: readonly string[]) => void = () => undefined;
@@ -64,9 +68,9 @@ export class Supervisor {
 
   /** Starts all workers; resolves with the addresses when every one of them listens. */
   start(): Promise<readonly string[]> {
-    const { config, lockDescriptor } = this.#parts;
+    const { config, lockDescriptor, program } = this.#parts;
     cluster.setupPrimary({
-      exec: fileURLToPath(new URL('./worker.js', import.meta.url)),
+      exec: program ?? fileURLToPath(new URL('./worker.js', import.meta.url)),
       args: [],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', lockDescriptor],
     });
@@ -87,6 +91,11 @@ export class Supervisor {
     const cut = setTimeout(() => this.kill(), this.#parts.drainMs + stopGraceMs);
     await Promise.all(ended);
     clearTimeout(cut);
+    await Promise.all(this.#burials);
+  }
+
+  get workerPids(): readonly (number | undefined)[] {
+    return [...this.#workers.keys()].map((worker) => worker.process.pid);
   }
 
   kill(): void {
@@ -115,7 +124,7 @@ export class Supervisor {
         send(worker, this.#isStopping ? { kind: 'stop' } : { kind: 'start', config });
         break;
       }
-      case 'opened':
+      case 'instance':
         watched.instanceId = message.instanceId;
         break;
       case 'refused':
@@ -131,14 +140,10 @@ export class Supervisor {
   }
 
   #ended(worker: Worker, watched: Watched, status: number | null, signal: string | null): void {
-    const { log, instanceDied } = this.#parts;
+    const { log } = this.#parts;
     this.#workers.delete(worker);
-    const { instanceId } = watched;
-    if (instanceId !== undefined && (status !== 0 || signal !== null)) {
-      instanceDied(instanceId).catch((err: unknown) => {
-        log.error({ err, instanceId }, 'what a dead worker left cannot be freed yet');
-      });
-    }
+    // After a clean end too: a write that was cut off by it may have left something.
+    if (watched.instanceId !== undefined) this.#bury(watched.instanceId);
     if (this.#isStopping) return;
     log.error({ workerPid: worker.process.pid, status, signal }, 'worker ended');
     if (status === storageFailedStatus) {
@@ -152,6 +157,16 @@ export class Supervisor {
     setTimeout(() => {
       if (!this.#isStopping) this.#spawn();
     }, delayMs);
+  }
+
+  #bury(instanceId: number): void {
+    const { log, instanceDied } = this.#parts;
+    const burial = instanceDied(instanceId)
+      .catch((err: unknown) => {
+        log.error({ err, instanceId }, 'what a worker left cannot be freed before the next start');
+      })
+      .finally(() => this.#burials.delete(burial));
+    this.#burials.add(burial);
   }
 }
 

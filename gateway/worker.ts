@@ -31,10 +31,9 @@ tell({ kind: 'awake' });
 async function start(config: Config): Promise<Running> {
   const log = createLog(config.logLevel);
   logStrayErrors(log);
-  const { blobseer, services } = await openStorage(config, 'worker', log, () => {
-    void flushLog(log).then(() => process.exit(storageFailedStatus));
-  });
-  tell({ kind: 'opened', instanceId: blobseer.instanceId });
+  const onFatal = () => void flushLog(log).then(() => process.exit(storageFailedStatus));
+  const onInstance = (instanceId: number) => tell({ kind: 'instance', instanceId });
+  const { blobseer, services } = await openStorage(config, 'worker', log, onFatal, onInstance);
   const gateway = await startGateway(services, log);
   tell({ kind: 'listening', urls: gateway.urls });
   return { log, blobseer, gateway };

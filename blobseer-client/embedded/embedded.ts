@@ -58,6 +58,11 @@ export interface EmbeddedOptions {
   readonly role: EmbeddedRole;
   /** Storage has failed in a way that only a restart may heal: end every process of the directory. */
   readonly onStopped?: (error: BlobSeerError) => void;
+  /**
+   * Told this process's number before it is registered: a worker tells it on to the supervisor, which
+   * can then report it dead however early it was killed.
+   */
+  readonly onInstance?: (instanceId: number) => void;
   /** Something went wrong in the background; it will be tried again. */
   readonly onError?: (error: unknown) => void;
   readonly disk?: Disk;
@@ -83,6 +88,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedBl
     const nowMs = options.nowMs ?? Date.now;
     const kind = options.role === 'tool' ? 'tool' : 'server';
     const instance = new Instance(environment, ids.take(), kind, nowMs);
+    options.onInstance?.(instance.id);
     await instance.register();
     return new EmbeddedBlobSeer({ ...options, disk, nowMs }, environment, tables, ids, instance);
   } catch (error) {
