@@ -255,6 +255,15 @@ export interface Namespace {
     versionId: string,
   ): DeleteOutcome;
 
+  /** Replaces the tags of a version that is there: false where it is not. It stays what it is otherwise. */
+  putTags(
+    transaction: Transaction,
+    bucket: Bucket,
+    key: string,
+    versionId: string,
+    tags: Readonly<Record<string, string>>,
+  ): boolean;
+
   /** Keys whose current version is an object. Cost follows the answer, not what lies between. */
   listObjects(bucketId: number, query: ListQuery): ListPage<ListedObject>;
   listVersions(bucketId: number, query: VersionListQuery): VersionListPage;

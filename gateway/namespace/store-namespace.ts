@@ -169,6 +169,16 @@ class StoreNamespace implements Namespace {
     return this.versions.deleteVersion(transaction, bucket.id, key, versionId);
   }
 
+  putTags(
+    transaction: Transaction,
+    bucket: Bucket,
+    key: string,
+    versionId: string,
+    tags: Readonly<Record<string, string>>,
+  ): boolean {
+    return this.versions.putTags(transaction, bucket.id, key, versionId, tags);
+  }
+
   listObjects(bucketId: number, query: ListQuery): ListPage<ListedObject> {
     return this.listing.objects(bucketId, query);
   }

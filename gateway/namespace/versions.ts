@@ -141,6 +141,28 @@ export class Versions {
     return { versionId, isDeleteMarker };
   }
 
+  /** Only the version's own row changes: an entry has no tags, and chunks hold extents and parts. */
+  putTags(
+    transaction: Transaction,
+    bucketId: number,
+    key: string,
+    versionId: string,
+    tags: Readonly<Record<string, string>>,
+  ): boolean {
+    this.buckets.expect(bucketId);
+    const place = lookupPlace(bucketId, key);
+    const row = place && this.find(place, versionId);
+    if (row === undefined) return false;
+    const version = this.decode(row, key);
+    const extents = this.extents(bucketId, version);
+    const parts = this.parts(bucketId, version);
+    const random = decodeVersionId(version.versionId)?.random;
+    const draft: VersionDraft = { ...version, tags, extents, parts };
+    const { value } = encodeVersion(transaction, draft, version.birth, random, this.context.owners);
+    transaction.put(this.context.tables.versions, row.key, value);
+    return true;
+  }
+
   /** Writes a version as the bucket's state has it, in front of, or in place of, what is there. */
   private write(
     transaction: Transaction,

@@ -75,11 +75,11 @@ function noSuchUpload(uploadId: string): S3Error {
  */
 export async function completeUpload(stores: Stores, request: CompleteRequest): Promise<Completed> {
   const { namespace, blobseer, clock } = stores;
-  const { key, named } = request;
-  checkOrder(named);
+  const { key } = request;
+  const named = inOrder(request.named);
   for (let attempt = 1; ; attempt += 1) {
     const upload = namespace.upload(request.bucket.id, key, request.uploadId);
-    if (upload === undefined) return completedBefore(namespace, request);
+    if (upload === undefined) return completedBefore(namespace, { ...request, named });
     const whole = assemble(await matchParts(namespace, upload, named), upload, request.expected);
     const kept = new Set(named.map(({ number }) => number));
     const done = await blobseer.store.commit((transaction) => {
@@ -119,13 +119,20 @@ function completedBefore(
   throw noSuchUpload(uploadId);
 }
 
-function checkOrder(named: readonly NamedPart[]): void {
+/**
+ * Throws InvalidPartOrder. A number that stands twice in a row is a part that was sent again: its last
+ * ETag counts.
+ */
+function inOrder(named: readonly NamedPart[]): NamedPart[] {
   if (named.length === 0) throw new S3Error('MalformedXML');
-  let last = 0;
-  for (const { number } of named) {
-    if (number <= last) throw new S3Error('InvalidPartOrder');
-    last = number;
+  const ordered: NamedPart[] = [];
+  for (const part of named) {
+    const last = ordered.at(-1)?.number ?? 0;
+    if (part.number < last) throw new S3Error('InvalidPartOrder');
+    if (part.number === last) ordered.pop();
+    ordered.push(part);
   }
+  return ordered;
 }
 
 /** The stored parts that the client named, in order, each with the ETag and checksums it named. */

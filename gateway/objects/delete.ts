@@ -48,12 +48,12 @@ function checkConditions(
 ): void {
   const { ifMatch, size, modifiedMs } = conditions;
   if (ifMatch === undefined && size === undefined && modifiedMs === undefined) return;
-  if (versionId === undefined) {
-    const current = namespace.current(bucket.id, key);
-    checkDelete(conditions, current?.isDeleteMarker ? 'delete-marker' : current, key);
-    return;
-  }
-  const named = namespace.version(bucket.id, key, versionId);
-  if (named === undefined) return;
-  checkDelete(conditions, named.isDeleteMarker ? 'delete-marker' : named, key);
+  const target =
+    versionId === undefined
+      ? namespace.current(bucket.id, key)
+      : namespace.version(bucket.id, key, versionId);
+  if (target === undefined && versionId !== undefined) return;
+  // To If-Match a delete marker is no object; it has a size (none) and a time all the same.
+  const isMarker = target?.isDeleteMarker === true && ifMatch !== undefined;
+  checkDelete(conditions, isMarker ? 'delete-marker' : target, key);
 }

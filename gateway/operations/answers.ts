@@ -49,10 +49,18 @@ export class Owners {
   }
 }
 
-/** The header that names a version; none where the bucket never had versioning on. */
+/** The header that names a version that is read; none where the bucket never had versioning on. */
 export function versionHeader(
   bucket: Pick<Bucket, 'versioning'>,
   versionId: string,
 ): Record<string, string> {
   return bucket.versioning === 'Unversioned' ? {} : { 'x-amz-version-id': versionId };
+}
+
+/** The same on the answer to a write, where the null version of a suspended bucket is not named. */
+export function newVersionHeader(
+  bucket: Pick<Bucket, 'versioning'>,
+  versionId: string,
+): Record<string, string> {
+  return bucket.versioning === 'Enabled' ? { 'x-amz-version-id': versionId } : {};
 }

@@ -13,7 +13,7 @@ import { storageClass } from '../s3/object-headers.ts';
 import { parseCopySourceRange } from '../s3/ranges.ts';
 import { element } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
-import { quoted, versionHeader, xmlAnswer } from './answers.ts';
+import { newVersionHeader, quoted, xmlAnswer } from './answers.ts';
 import { partPlace } from './multipart.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { loadedBucket, requireIdentity } from './request.ts';
@@ -70,7 +70,7 @@ export async function copyObject(request: S3Request, services: Services): Promis
     ...answer,
     headers: {
       ...answer.headers,
-      ...versionHeader(placed.bucket, version.versionId),
+      ...newVersionHeader(placed.bucket, version.versionId),
       ...sourceVersionHeader(placed.source),
     },
   };

@@ -151,7 +151,9 @@ test('DeleteObject with conditions', async () => {
     'x-amz-if-match-size': '1',
     'x-amz-if-match-last-modified-time': head.headers['last-modified'] ?? '',
   });
+  // A delete marker is no object to If-Match; its time and size are held against the others.
   await assert.rejects(call({ 'if-match': '*' }), s3Error('PreconditionFailed'));
+  await assert.rejects(call({ 'x-amz-if-match-size': '9' }), s3Error('PreconditionFailed'));
   await call({ 'if-match': '*' }, { versionId });
   assert.equal((await call({ 'if-match': '*' }, { versionId })).status, 204);
 });

@@ -28,7 +28,7 @@ import {
 } from './multipart.ts';
 import type { Level, Operation } from './operation.ts';
 import { putObject } from './put-object.ts';
-import { getObjectTagging } from './tagging.ts';
+import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './tagging.ts';
 import * as unconfigured from './unconfigured.ts';
 import { getBucketVersioning, putBucketVersioning } from './versioning.ts';
 
@@ -155,8 +155,14 @@ const rows: { readonly [Action in S3Action]: Row } = {
   ),
 
   GetObjectTagging: ofObject('GET', 'tagging', 'GetObjectTagging', getObjectTagging),
-  PutObjectTagging: ofObject('PUT', 'tagging', 'PutObjectTagging'),
-  DeleteObjectTagging: ofObject('DELETE', 'tagging', 'DeleteObjectTagging'),
+  PutObjectTagging: row(
+    'object',
+    'PUT',
+    'PutObjectTagging',
+    putObjectTagging,
+    xml(maxSettingsBytes, { query: ['tagging'] }),
+  ),
+  DeleteObjectTagging: ofObject('DELETE', 'tagging', 'DeleteObjectTagging', deleteObjectTagging),
   GetObjectAnnotation: ofObject('GET', 'annotation&annotationName', 'GetObjectAnnotation'),
   PutObjectAnnotation: ofObject('PUT', 'annotation', 'PutObjectAnnotation'),
   DeleteObjectAnnotation: ofObject('DELETE', 'annotation', 'DeleteObjectAnnotation'),

@@ -36,7 +36,8 @@ export function listObjects(request: S3Request, services: Services): S3Response 
   return xmlAnswer(
     'ListBucketResult',
     element('Name', request.bucket),
-    element('Prefix', write(prefix)),
+    // Never encoded in this form of the list, and botocore does not decode it here (it does in V2).
+    element('Prefix', prefix),
     element('Marker', write(marker)),
     // Without a delimiter clients go on from the last key (API_ListObjects, NextMarker).
     page.isTruncated && delimiter !== '' ? element('NextMarker', write(page.last)) : undefined,

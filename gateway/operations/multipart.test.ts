@@ -155,7 +155,11 @@ test('a part sent again replaces the first', async () => {
     complete(upload, [{ number: 1, etag: first.headers.etag ?? '' }]),
     s3Error('InvalidPart', { PartNumber: '1' }),
   );
-  await complete(upload, [{ number: 1, etag: second.headers.etag ?? '' }]);
+  // Both are named by clients that note every answer; the last counts.
+  await complete(upload, [
+    { number: 1, etag: first.headers.etag ?? '' },
+    { number: 1, etag: second.headers.etag ?? '' },
+  ]);
   assert.equal((await gateway.get(bucket, 'k')).text, 'b'.repeat(20));
 });
 
@@ -177,10 +181,6 @@ test('what does not fit together is refused and can be mended', async () => {
     }),
   );
   await assert.rejects(complete(upload, [...named].reverse()), s3Error('InvalidPartOrder'));
-  await assert.rejects(
-    complete(upload, [named[0] ?? { number: 1, etag: '' }, named[0] ?? { number: 1, etag: '' }]),
-    s3Error('InvalidPartOrder'),
-  );
   await assert.rejects(
     complete(upload, [...named, { number: 3, etag: last }]),
     s3Error('InvalidPart', { PartNumber: '3' }),

@@ -15,7 +15,7 @@ import { checkKey } from '../s3/names.ts';
 import { element } from '../s3/xml.ts';
 import { children, childText, parseXml, requiredText, type XmlNode } from '../s3/xml-parse.ts';
 import type { Services } from '../services.ts';
-import { noContent, quoted, versionHeader, xmlAnswer } from './answers.ts';
+import { newVersionHeader, noContent, quoted, xmlAnswer } from './answers.ts';
 import { parsePartNumber } from './get-object.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { loadedBucket, requireIdentity } from './request.ts';
@@ -107,7 +107,11 @@ export async function completeMultipartUpload(
     },
     checkConditions: (current) => checkWrite(conditions, currentObject(current), key),
   });
-  return completed(request, placed.version, versionHeader(placed.bucket, placed.version.versionId));
+  return completed(
+    request,
+    placed.version,
+    newVersionHeader(placed.bucket, placed.version.versionId),
+  );
 }
 
 function completed(
@@ -132,7 +136,6 @@ function completed(
 }
 
 function namedParts(document: Buffer): NamedPart[] {
-  if (document.length === 0) throw new S3Error('MissingRequestBodyError');
   const parts = children(parseXml(document, 'CompleteMultipartUpload'), 'Part');
   if (parts.length > maxPartNumber) throw new S3Error('MalformedXML');
   return parts.map(namedPart);

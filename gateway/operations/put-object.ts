@@ -10,7 +10,7 @@ import { checkWrite, writeConditions } from '../s3/conditions.ts';
 import { invalidArgument } from '../s3/errors.ts';
 import { checkKey } from '../s3/names.ts';
 import type { Services } from '../services.ts';
-import { quoted, versionHeader } from './answers.ts';
+import { newVersionHeader, quoted } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { loadedBucket } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
@@ -35,7 +35,7 @@ export async function putObject(request: S3Request, services: Services): Promise
       status: 200,
       headers: {
         ETag: quoted(placed.version.etag),
-        ...versionHeader(placed.bucket, placed.version.versionId),
+        ...newVersionHeader(placed.bucket, placed.version.versionId),
         ...objectChecksumHeaders(placed.version.checksum),
       },
     };
