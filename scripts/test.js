@@ -16,9 +16,17 @@ if (files.length === 0) {
   console.error(`no test matches ${words.join(' ')}`);
   process.exit(1);
 }
+/** A test that hangs is a failed test, not a run without end. */
+const testTimeoutMs = 300_000;
 const run = spawnSync(
   process.execPath,
-  ['--enable-source-maps', '--test', '--test-concurrency=2', ...files],
+  [
+    '--enable-source-maps',
+    '--test',
+    '--test-concurrency=2',
+    `--test-timeout=${testTimeoutMs}`,
+    ...files,
+  ],
   { stdio: 'inherit' },
 );
 process.exit(run.status ?? 1);

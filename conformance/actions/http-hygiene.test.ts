@@ -192,15 +192,15 @@ test('a connection is kept alive over many requests, errors included', async () 
   socket.on('data', (bytes) => {
     text += bytes.toString('latin1');
   });
-  const answers = () => (text.match(/^HTTP\/1\.1 \d\d\d/gm) ?? []).length;
+  const answers = () => (text.match(/HTTP\/1\.1 \d\d\d/g) ?? []).length;
   for (let round = 1; round <= 6; round += 1) {
     const target = round % 2 === 0 ? `/${bucket}/absent` : path;
     socket.write(`GET ${target} HTTP/1.1\r\n${head(signedHeaders(s3, { path: target }))}\r\n`);
     while (answers() < round) await once(socket, 'data');
   }
   socket.destroy();
-  assert.equal((text.match(/^HTTP\/1\.1 200/gm) ?? []).length, 3);
-  assert.equal((text.match(/^HTTP\/1\.1 404/gm) ?? []).length, 3);
+  assert.equal((text.match(/HTTP\/1\.1 200/g) ?? []).length, 3);
+  assert.equal((text.match(/HTTP\/1\.1 404/g) ?? []).length, 3);
 });
 
 test('health is answered without a signature', async () => {
