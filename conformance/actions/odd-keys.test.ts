@@ -155,10 +155,3 @@ test('a path that is not UTF-8 is InvalidURI, and no alias of %25ff', async () =
     assertError(bad, 400, 'InvalidURI');
   }
 });
-
-test('%2F in a path is a slash of the key', async () => {
-  const bucket = await s3.makeBucket();
-  await s3.put(bucket, 'd/e', 'x');
-  const answer = await s3.send({ path: `/${bucket}/d%2Fe` });
-  assert.equal(answer.text, 'x');
-});
