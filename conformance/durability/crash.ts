@@ -41,18 +41,21 @@ export interface CrashReport {
 const plainBucket = 'crash-plain';
 const versionedBucket = 'crash-versioned';
 const keysPerWriter = 8;
-const workersCount = 2;
+const workersCount = 3;
 const workerReturnTimeoutMs = 30_000;
 const sweepTimeoutMs = 120_000;
 
 export async function crash(options: CrashOptions): Promise<CrashReport> {
-  const { log = () => {} } = options;
+  const began = performance.now();
+  const { log: print = () => {} } = options;
+  const log = (line: string) =>
+    print(`${((performance.now() - began) / 1000).toFixed(1)} s: ${line}`);
   log(`seed ${options.seed}`);
   const random = new SeededRandom(options.seed);
   const contents = new Contents(options.seed);
   const gateway = await Gateway.start({ workers: workersCount });
   try {
-    const report = await new CrashRun(options, gateway, random, contents).run();
+    const report = await new CrashRun({ ...options, log }, gateway, random, contents).run();
     await gateway.remove();
     return report;
   } catch (error) {
@@ -107,10 +110,14 @@ class CrashRun implements ServerUnderTest {
       await this.#whileWriting(() => this.#killWorkers());
       await Promise.all(this.#writers.map((writer) => writer.verifyAll()));
     }
+    this.#log(`all kills done: ${this.#total()}`);
     await this.#checkIsClean('after the kills');
+    this.#log('check is clean');
     await this.#gateway.start();
     await Promise.all(this.#writers.map((writer) => writer.verifyAll()));
+    this.#log('everything is there');
     await this.#spaceReturns();
+    this.#log('all space has come back');
     const { acknowledged, unanswered } = this.#sums();
     return {
       kills: this.#options.kills,
@@ -158,21 +165,21 @@ class CrashRun implements ServerUnderTest {
   async #killWorkers(): Promise<void> {
     for (let round = 1; round <= this.#options.workerKills; round += 1) {
       await delay(this.#random.integer(20, 300));
-      killProcess(this.#random.pick(await this.#allWorkers()));
+      killProcess(this.#random.pick(await this.#workers(2)));
       this.kills += 1;
       if (round % 20 === 0) {
         this.#log(`worker kill ${round}/${this.#options.workerKills}: ${this.#total()}`);
       }
     }
-    await this.#allWorkers();
+    await this.#workers(workersCount);
   }
 
-  /** Waits until the primary has as many workers as it should. */
-  async #allWorkers(): Promise<number[]> {
+  /** Waits until at least so many workers run. (The supervisor lets those wait that die young.) */
+  async #workers(least: number): Promise<number[]> {
     const deadline = Date.now() + workerReturnTimeoutMs;
     for (;;) {
       const workers = this.#gateway.workers();
-      if (workers.length >= workersCount) return workers;
+      if (workers.length >= least) return workers;
       if (Date.now() > deadline) throw new Error('a killed worker was not replaced');
       await delay(10);
     }
@@ -192,6 +199,7 @@ class CrashRun implements ServerUnderTest {
       await emptyBucket(client, bucket);
     }
     client.destroy();
+    this.#log('all is deleted');
     const deadline = Date.now() + sweepTimeoutMs;
     for (;;) {
       const left = pageFiles(this.#gateway.dataDirectory);
