@@ -34,10 +34,12 @@ python_with_boto3() {
 find_programs() {
   local pyenv="${PYENV_ROOT:-$HOME/.pyenv}"
   local on_path
-  # pyenv's shims only point to the versions, which are looked at one by one.
-  mapfile -t on_path < <(type -ap aws | grep -v /shims/ || true)
   AWS_DEBIAN=/usr/bin/aws
+  # pyenv's shims only point to the versions, which are looked at one by one. Version 1 lives on beside
+  # version 2, so numbers do not tell which is newer: Debian's comes last, whatever its number.
+  mapfile -t on_path < <(type -ap aws | grep -v -e /shims/ -e '^/usr/bin/' -e '^/bin/' || true)
   AWS_NEWEST=$(newest_of "${on_path[@]}" "$pyenv"/versions/*/bin/aws)
+  AWS_NEWEST=${AWS_NEWEST:-$AWS_DEBIAN}
   mapfile -t on_path < <(type -ap python3 | grep -v /shims/ || true)
   PYTHON_BOTO3=$(python_with_boto3 "${on_path[@]}" "$pyenv"/versions/*/bin/python3)
   export AWS_DEBIAN AWS_NEWEST PYTHON_BOTO3
@@ -64,7 +66,7 @@ make_material() {
   : >"$tree/empty"
   head -c 9000000 /dev/urandom >"$tree/plain/deep/er/nine-megabytes"
   local name
-  for name in 'with space' 'plus+sign' 'percent%41' "quote'" 'par(en)the[s]es' 'hash#mark' 'at@sign' \
+  for name in 'two  spaces' 'plus+sign' 'percent%41' "quote'" 'par(en)the[s]es' 'hash#mark' 'at@sign' \
     'semi;colon' 'comma,tilde~' 'dollar$' 'exclaim!' 'eq=amp&' 'ümlaut' '日本語' '😀' '..dots' 'a.tar.gz'; do
     printf 'content of %s' "$name" >"$tree/$name"
     printf 'deeper %s' "$name" >"$tree/with space/and+plus/$name"
@@ -79,13 +81,13 @@ aws_cli() {
   local aws=("$1" --endpoint-url "$ENDPOINT")
   "${aws[@]}" s3 mb "s3://$BUCKET"
   "${aws[@]}" s3 ls | grep -F "$BUCKET"
-  "${aws[@]}" s3 cp "$MATERIAL/small.txt" "s3://$BUCKET/small.txt"
-  "${aws[@]}" s3 cp "$MATERIAL/large.bin" "s3://$BUCKET/large.bin"
+  "${aws[@]}" s3 cp --no-progress "$MATERIAL/small.txt" "s3://$BUCKET/small.txt"
+  "${aws[@]}" s3 cp --no-progress "$MATERIAL/large.bin" "s3://$BUCKET/large.bin"
   "${aws[@]}" s3 ls "s3://$BUCKET/" | grep -E ' 26214417 large.bin$'
-  "${aws[@]}" s3 cp "s3://$BUCKET/small.txt" - | cmp - "$MATERIAL/small.txt"
-  "${aws[@]}" s3 cp "s3://$BUCKET/large.bin" "$SCRATCH/large.bin"
+  "${aws[@]}" s3 cp --no-progress "s3://$BUCKET/small.txt" - | cmp - "$MATERIAL/small.txt"
+  "${aws[@]}" s3 cp --no-progress "s3://$BUCKET/large.bin" "$SCRATCH/large.bin"
   cmp "$SCRATCH/large.bin" "$MATERIAL/large.bin"
-  "${aws[@]}" s3 cp - "s3://$BUCKET/from stdin" <"$MATERIAL/small.txt"
+  "${aws[@]}" s3 cp --no-progress - "s3://$BUCKET/from stdin" <"$MATERIAL/small.txt"
   "${aws[@]}" s3api head-object --bucket "$BUCKET" --key 'from stdin' | grep '"ContentLength": 13'
 
   "${aws[@]}" s3 sync --only-show-errors "$MATERIAL/tree" "s3://$BUCKET/tree"
@@ -94,9 +96,9 @@ aws_cli() {
   # A second sync has nothing to do.
   [ -z "$("${aws[@]}" s3 sync --size-only "$MATERIAL/tree" "s3://$BUCKET/tree")" ]
 
-  "${aws[@]}" s3 cp "s3://$BUCKET/large.bin" "s3://$BUCKET/copy.bin"
-  "${aws[@]}" s3 mv "s3://$BUCKET/copy.bin" "s3://$BUCKET/moved.bin"
-  "${aws[@]}" s3 cp "s3://$BUCKET/moved.bin" - | cmp - "$MATERIAL/large.bin"
+  "${aws[@]}" s3 cp --no-progress "s3://$BUCKET/large.bin" "s3://$BUCKET/copy.bin"
+  "${aws[@]}" s3 mv --no-progress "s3://$BUCKET/copy.bin" "s3://$BUCKET/moved.bin"
+  "${aws[@]}" s3 cp --no-progress "s3://$BUCKET/moved.bin" - | cmp - "$MATERIAL/large.bin"
 
   local url
   url=$("${aws[@]}" s3 presign "s3://$BUCKET/tree/with space/and+plus/plus+sign" --expires-in 60)
@@ -106,7 +108,7 @@ aws_cli() {
 
   "${aws[@]}" s3 rm --only-show-errors --recursive "s3://$BUCKET"
   [ -z "$("${aws[@]}" s3 ls "s3://$BUCKET")" ]
-  "${aws[@]}" s3 cp "$MATERIAL/small.txt" "s3://$BUCKET/last"
+  "${aws[@]}" s3 cp --no-progress "$MATERIAL/small.txt" "s3://$BUCKET/last"
   "${aws[@]}" s3 rb --force "s3://$BUCKET"
   fails "${aws[@]}" s3 ls "s3://$BUCKET"
 }
@@ -140,6 +142,7 @@ sdk_javascript() { node "$CLIENTS_FOLDER/sdk-client.js"; }
 
 # --- rclone
 rclone_client() {
+  unset AWS_CA_BUNDLE # rclone's own transport cannot take it
   export RCLONE_CONFIG_GATEWAY_TYPE=s3 RCLONE_CONFIG_GATEWAY_PROVIDER=Other
   export RCLONE_CONFIG_GATEWAY_ENDPOINT=$ENDPOINT RCLONE_CONFIG_GATEWAY_REGION=us-east-1
   export RCLONE_CONFIG_GATEWAY_ACCESS_KEY_ID=$AWS_ACCESS_KEY_ID

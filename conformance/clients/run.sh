@@ -77,7 +77,9 @@ find_programs
 print_versions
 make_material "$work/material"
 
-export HOME="$work" AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null
+# botocore still presigns with SigV2 where the region is us-east-1, unless told otherwise.
+printf '[default]\ns3 =\n  signature_version = s3v4\n' >"$work/aws-config"
+export HOME="$work" AWS_CONFIG_FILE="$work/aws-config" AWS_SHARED_CREDENTIALS_FILE=/dev/null
 export AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1 AWS_EC2_METADATA_DISABLED=true AWS_PAGER=
 export RCLONE_CONFIG=/dev/null LC_ALL=C.UTF-8 PYTHONWARNINGS=ignore
 export MATERIAL="$work/material" CLIENTS_FOLDER="$here"
@@ -107,7 +109,7 @@ for scheme in http https; do
     else
       failed=$((failed + 1))
       echo "FAILED  $scheme $client ($((SECONDS - at)) s); the last lines:"
-      tail -25 "$scratch.log" | sed 's/^/        /'
+      tail -25 "$scratch.log" | cut -c1-300 | sed 's/^/        /'
     fi
     rm -rf "$scratch"
   done
