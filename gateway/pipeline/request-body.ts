@@ -115,7 +115,10 @@ export class RequestBody implements AsyncIterable<Buffer> {
       this.#hasEnded = true;
       this.#wake?.();
     });
-    const broken = (cause?: Error) => this.fail(new S3Error('IncompleteBody', { cause }));
+    const broken = (cause?: Error) => {
+      // Every request closes: an error is made only for those that broke off.
+      if (!this.#hasEnded) this.fail(new S3Error('IncompleteBody', { cause }));
+    };
     req.once('error', broken);
     req.once('close', () => broken());
     // It may all have happened before anybody listened.
