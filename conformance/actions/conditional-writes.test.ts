@@ -66,6 +66,20 @@ test('DELETE If-Match removes only what it names', async () => {
   assertError(await s3.get(bucket, 'del'), 404, 'NoSuchKey');
 });
 
+test('DELETE by size and by time, which AWS has for directory buckets', async () => {
+  await s3.put(bucket, 'sized', 'four');
+  const modified = (await s3.head(bucket, 'sized')).headers['last-modified'] ?? '';
+  const cases: readonly (readonly [Record<string, string>, number])[] = [
+    [{ 'x-amz-if-match-size': '5' }, 412],
+    [{ 'x-amz-if-match-last-modified-time': 'Thu, 01 Jan 2015 00:00:00 GMT' }, 412],
+    [{ 'x-amz-if-match-size': '4', 'x-amz-if-match-last-modified-time': modified }, 204],
+  ];
+  for (const [headers, status] of cases) {
+    const answer = await s3.delete(bucket, 'sized', '', headers);
+    assert.equal(answer.status, status, `${JSON.stringify(headers)} ${answer.text}`);
+  }
+});
+
 test('of many concurrent creators exactly one succeeds', async () => {
   for (let round = 0; round < 5; round += 1) {
     const attempts = Array.from({ length: 16 }, (_, index) =>
