@@ -40,6 +40,7 @@ type ReadRange = (offset: number, length: number) => AsyncIterable<Uint8Array>;
 export class Staging implements StagedWrite {
   private readonly roles: Roles;
   private readonly plan: WritePlan;
+  private readonly onEnd: () => void;
   private readonly writeId: number;
   private readonly writer: PageWriter;
   private readonly reader: PageReader;
@@ -59,9 +60,11 @@ export class Staging implements StagedWrite {
   sourceBytes = 0;
   size = 0;
 
-  constructor(roles: Roles, plan: WritePlan) {
+  /** `onEnd` is called when it is published, or aborted and nothing is left of it. */
+  constructor(roles: Roles, plan: WritePlan, onEnd: () => void) {
     this.roles = roles;
     this.plan = plan;
+    this.onEnd = onEnd;
     this.writeId = roles.providerManager.newId();
     this.writer = roles.providerManager.place(this.writeId, plan.pageSize);
     this.reader = roles.dataProvider.openReader();
@@ -196,6 +199,7 @@ export class Staging implements StagedWrite {
   /** The commit is durable: the pages are no longer this write's to free. */
   published(): void {
     this.state = 'published';
+    this.onEnd();
   }
 
   private snapshot(): Omit<NewSnapshot, 'blobId'> {
@@ -215,6 +219,7 @@ export class Staging implements StagedWrite {
     this.state = 'aborted';
     await this.reader.close();
     await this.writer.abort();
+    this.onEnd();
   }
 }
 

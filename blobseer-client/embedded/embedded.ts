@@ -214,10 +214,7 @@ export class EmbeddedBlobSeer implements BlobSeer {
   }
 
   private settle(published: readonly Staging[] | undefined): void {
-    for (const staging of published ?? []) {
-      staging.published();
-      this.stagings.delete(staging);
-    }
+    for (const staging of published ?? []) staging.published();
   }
 
   beginRead(): ReadLease {
@@ -227,22 +224,28 @@ export class EmbeddedBlobSeer implements BlobSeer {
   async stage(source: ByteSource, options: StageOptions = {}): Promise<StagedWrite> {
     this.environment.throwIfStopped();
     const lease = this.instance.lease();
-    const staging = new Staging(this.roles, this.plan(options));
-    this.stagings.add(staging);
-    const { base } = options;
     try {
-      await staging.fill(source, (offset, length) => {
-        if (base === undefined) throw new BlobSeerError('invalid-argument', 'there is no base');
-        return this.read(base, { offset, length }, options.signal);
-      });
-    } catch (error) {
-      await staging.abort();
-      this.stagings.delete(staging);
-      throw error;
+      const ended = (): void => void this.stagings.delete(staging);
+      const staging: Staging = new Staging(this.roles, this.plan(options), ended);
+      this.stagings.add(staging);
+      await this.fill(staging, source, options);
+      return staging;
     } finally {
       lease.release();
     }
-    return staging;
+  }
+
+  private async fill(staging: Staging, source: ByteSource, options: StageOptions): Promise<void> {
+    const { base, signal } = options;
+    try {
+      await staging.fill(source, (offset, length) => {
+        if (base === undefined) throw new BlobSeerError('invalid-argument', 'there is no base');
+        return this.read(base, { offset, length }, signal);
+      });
+    } catch (error) {
+      await staging.abort();
+      throw error;
+    }
   }
 
   private plan(options: StageOptions): WritePlan {

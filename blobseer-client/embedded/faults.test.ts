@@ -10,6 +10,7 @@ import { BlobSeerError } from '../errors.ts';
 import { clean, leftovers, pageFiles, withDirectory, withEngine } from '../testing/engines.ts';
 import { FaultyDisk, systemError } from '../testing/faulty-disk.ts';
 import { databaseFile, openEmbedded } from './embedded.ts';
+import { listInstances } from './instances.ts';
 
 const large = Buffer.alloc(3 * 2 ** 20);
 for (let at = 0; at < large.length; at += 4) large.writeUInt32LE((at * 2654435761) >>> 0, at);
@@ -263,5 +264,42 @@ test('a directory of a newer format is refused', async () => {
       openEmbedded({ directory, role: 'alone' }),
       ofKind('invalid-argument', /format 99/),
     );
+  });
+});
+
+test('a write that was aborted after it was staged leaves nothing of itself, in memory neither', async () => {
+  await withDirectory(async (directory) => {
+    const engine = await openEmbedded({ directory, role: 'alone' });
+    const { instanceId } = engine;
+    for (const content of [small, large]) {
+      const staged = await engine.stage([content]);
+      await staged.seal();
+      await staged.abort();
+    }
+    await engine.close();
+
+    const again = await openEmbedded({ directory, role: 'tool' });
+    const rows = listInstances(again.store.table('instances'));
+    // A process that forgot a write keeps its row: the next start has to look for its files.
+    assert.deepEqual(
+      rows.map(({ id }) => id).filter((id) => id === instanceId),
+      [],
+    );
+    await again.close();
+  });
+});
+
+test('a write that is refused before its first byte holds nothing back from reclaim', async () => {
+  await withEngine(async (engine) => {
+    const absent = { blobId: engine.newBlobId(), version: 7 };
+    await assert.rejects(engine.stage([small], { base: absent }), ofKind('not-found'));
+    await assert.rejects(engine.stage([small], { pageSize: 3 }), ofKind('invalid-argument'));
+    const staged = await engine.stage([small]);
+    await staged.seal();
+    const ref = await engine.store.commit((tx) => engine.publish(tx, staged));
+    await engine.store.commit((tx) => engine.bury(tx, [ref]));
+    await engine.store.commit(() => undefined);
+    await clean(engine);
+    assert.deepEqual(new Set(Object.values(leftovers(engine))), new Set([0]));
   });
 });
