@@ -81,6 +81,10 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedBl
     ...(options.onStopped && { onStopped: options.onStopped }),
   });
   try {
+    // The names of the database and of its directory, before anything in it is acknowledged.
+    for (const directory of [options.directory, path.dirname(path.resolve(options.directory))]) {
+      await disk.syncDirectory(directory);
+    }
     await checkFormat(environment);
     const tables = openTables(environment);
     const ids = new Ids(environment);

@@ -29,6 +29,8 @@ export interface GatewayOptions {
   /** PEM files: serve https. */
   readonly tls?: { readonly certFile: string; readonly keyFile: string };
   readonly credentials?: Credentials;
+  /** A program to run the gateway under, with its arguments: `strace -D ...`. */
+  readonly under?: readonly string[];
 }
 
 export interface CommandResult {
@@ -209,11 +211,13 @@ export class Gateway {
   }
 
   #spawn(): ChildProcess {
-    const { workers = 1, args = [], env = {}, tls } = this.#options;
+    const { workers = 1, args = [], env = {}, tls, under = [] } = this.#options;
     const output = openSync(this.logFile, 'a');
+    const [command = process.execPath, ...before] = [...under, process.execPath];
     const child = spawn(
-      process.execPath,
+      command,
       [
+        ...before,
         program,
         'serve',
         ...['--data', this.dataDirectory],
