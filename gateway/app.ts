@@ -100,6 +100,7 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
       authenticated,
       maxDocumentBytes: operation.maxDocumentBytes ?? limits.maxDocumentBytes,
       checksumsOfObject: operation.checksumsOfObject === true,
+      requiresDigest: operation.requiresDigest === true,
     };
     screenBody(bodyInput);
     // Said when the body is first read: whoever is refused before that has not sent it yet, be it

@@ -35,6 +35,17 @@ test('deletes what is named and answers each key, absent ones as deleted', async
   assert.equal(await exists('kept'), true);
 });
 
+test('a document that neither Content-MD5 nor a checksum covers is refused, and deletes nothing', async () => {
+  await s3.put(bucket, 'covered', 'x');
+  const body = document(['covered']);
+  const request = { method: 'POST', path: `/${bucket}?delete`, body };
+  assertError(await s3.send(request), 400, 'InvalidRequest');
+  assert.equal(await exists('covered'), true);
+  const headers = { 'x-amz-checksum-crc32': checksum('crc32', Buffer.from(body)) };
+  assert.equal((await s3.send({ ...request, headers })).status, 200);
+  assert.equal(await exists('covered'), false);
+});
+
 test('quiet answers errors only', async () => {
   await s3.put(bucket, 'q', 'x');
   const answer = await post(document(['q'], true));

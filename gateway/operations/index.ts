@@ -109,7 +109,7 @@ const rows: { readonly [Action in S3Action]: Row } = {
     'POST',
     'DeleteObject',
     deleteObjects,
-    xml(maxDeleteBytes, { query: ['delete'] }),
+    xml(maxDeleteBytes, { query: ['delete'], requiresDigest: true }),
   ),
   GetObjectAttributes: ofObject('GET', 'attributes', 'GetObjectAttributes', getObjectAttributes),
   RenameObject: ofObject('PUT', 'renameObject', 'RenameObject'),

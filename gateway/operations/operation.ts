@@ -99,6 +99,8 @@ export interface Operation {
   readonly createsBucket?: boolean;
   /** Body kind 'xml' only: x-amz-checksum-* headers speak of the object, not of the document. */
   readonly checksumsOfObject?: boolean;
+  /** Body kind 'xml' only: refused unless Content-MD5 or a checksum covers the document. */
+  readonly requiresDigest?: boolean;
   /** Absent: recognised, answered NotImplemented by name (after authentication). */
   readonly handler?: (request: S3Request, services: Services) => Promise<S3Response> | S3Response;
 }

@@ -35,6 +35,8 @@ export interface BodyInput {
   readonly maxDocumentBytes: number;
   /** x-amz-checksum-* headers speak of something else than the document (CompleteMultipartUpload). */
   readonly checksumsOfObject: boolean;
+  /** The document must come with Content-MD5 or a checksum. */
+  readonly requiresDigest: boolean;
 }
 
 const noBytes = Buffer.alloc(0);
@@ -62,6 +64,18 @@ export function screenBody(input: Omit<BodyInput, 'raw'>): void {
   if (input.kind === 'xml' && length !== undefined && length > input.maxDocumentBytes) {
     throw documentTooLarge(input.maxDocumentBytes);
   }
+  if (input.requiresDigest) requireDigest(input.headers);
+}
+
+/**
+ * "The Content-MD5 request header is required for all Multi-Object Delete requests"; a checksum in
+ * header or trailer counts as one (API_DeleteObjects). Throws InvalidRequest.
+ */
+function requireDigest(headers: RequestHeaders): void {
+  if (announcedMd5(headers) !== undefined || announcedChecksum(headers) !== undefined) return;
+  throw new S3Error('InvalidRequest', {
+    message: 'Missing required header for this request: Content-MD5 OR x-amz-checksum-*',
+  });
 }
 
 function openStream(input: BodyInput): DecodedBody {
