@@ -80,6 +80,7 @@ describe('what the parser refuses is XML with a request id', () => {
       431,
       'RequestHeaderSectionTooLarge',
     ],
+    ['a tunnel', `CONNECT other:80 HTTP/1.1\r\n${host}\r\n`, 405, 'MethodNotAllowed'],
     ['a broken version', 'GET / HTTQ/1.1\r\n\r\n', 400, 'BadRequest'],
   ];
   for (const [name, text, status, code] of cases) {
@@ -124,6 +125,26 @@ describe('heads that Node lets through', () => {
       assert.deepEqual(got, [400, 'InvalidRequest']);
     });
   }
+
+  test('another transfer coding than chunked is refused: its bytes would be stored encoded', async () => {
+    for (const coding of ['gzip, chunked', 'identity', 'xchunked']) {
+      const got = await refused(
+        `PUT /mine/x HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: ${coding}\r\n\r\n0\r\n\r\n`,
+      );
+      assert.deepEqual(got, [501, 'NotImplemented'], coding);
+    }
+  });
+
+  test('a target in absolute form is one, be its host what it may', async () => {
+    for (const target of ['http://[::/mine/x', 'http:///mine/x', 'https://a:b@c:99999/mine/x']) {
+      const got = await refused(`GET ${target} HTTP/1.1\r\nHost: x\r\n\r\n`);
+      assert.deepEqual(got, [403, 'AccessDenied'], target);
+    }
+    const live = await raw(
+      'GET http://x/_/health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    );
+    assert.match(live.text, /^HTTP\/1\.1 200 /);
+  });
 
   for (const value of ['200', '']) {
     test(`Expect: "${value}" does no harm`, async () => {

@@ -11,7 +11,11 @@ import type { AddressInfo } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
 import { ConfigError, type ListenAddress, type TlsPair } from './config.ts';
 import type { Limits } from './limits.ts';
-import { type ClientErrorParts, clientErrorListener } from './pipeline/client-error.ts';
+import {
+  type ClientErrorParts,
+  clientErrorListener,
+  methodRefused,
+} from './pipeline/client-error.ts';
 
 /** Socket reads of this size: Node's default of 16 KiB costs a third of the upload speed. */
 const socketReadBytes = 64 * 1024;
@@ -74,7 +78,10 @@ function createServer(
   // Otherwise Node answers 100 before anybody looked at the request, and 417 to other expectations.
   server.on('checkContinue', handle);
   server.on('checkExpectation', handle);
-  server.on('clientError', clientErrorListener(parts));
+  const refuse = clientErrorListener(parts);
+  server.on('clientError', refuse);
+  // Without a listener Node closes the connection of a CONNECT without a word.
+  server.on('connect', (_req, socket) => refuse(methodRefused, socket));
   return server;
 }
 

@@ -47,6 +47,11 @@ function failRunning(exchange: Exchange, cause: NodeJS.ErrnoException, socket: D
   exchange.res.once('finish', () => socket.end());
 }
 
+/** What the parser says of a method that it does not know. */
+export const methodRefused: NodeJS.ErrnoException = Object.assign(new Error('invalid method'), {
+  code: 'HPE_INVALID_METHOD',
+});
+
 /** Codes of llhttp (https://github.com/nodejs/llhttp) and of Node itself. */
 function refusalOf(cause: NodeJS.ErrnoException): S3Error {
   switch (cause.code) {

@@ -18,6 +18,8 @@ interface Answer {
   readonly text: string;
 }
 
+const prefix = '/_/';
+
 export function ownPaths(parts: {
   readonly domains: readonly string[];
   readonly health: Health;
@@ -46,7 +48,14 @@ export function ownPaths(parts: {
         : { status: 503, text: `not ready: ${reason}` };
     }),
   );
-  return router.routes();
+  const routes = router.routes();
+  return (ctx, next) => {
+    const { rawPath } = ctx.state.exchange.target;
+    if (!rawPath.startsWith(prefix)) return next();
+    // The router asks koa for the path, which parses the whole target and throws for `http://[/`.
+    ctx.url = rawPath;
+    return routes(ctx, next);
+  };
 }
 
 function sayPlainly(exchange: Exchange, { status, text }: Answer, limits: Limits): Promise<void> {
