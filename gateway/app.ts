@@ -14,6 +14,7 @@ import { decodeBody, screenBody } from './pipeline/body.ts';
 import { context } from './pipeline/context.ts';
 import { type Detected, detect, detectTable } from './pipeline/detect.ts';
 import type { Exchange, ExchangeState } from './pipeline/exchange.ts';
+import { withHoistedHeaders } from './pipeline/hoisted-headers.ts';
 import { identify } from './pipeline/identify.ts';
 import { type Health, ownPaths } from './pipeline/own-paths.ts';
 import { renderErrors } from './pipeline/render-error.ts';
@@ -63,11 +64,12 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
 
   return async (ctx) => {
     const { exchange } = ctx.state;
-    const { headers, method } = exchange;
+    const { method } = exchange;
     screen(exchange, limits);
 
     const { bucket, key } = addressOf(exchange, services);
     const query = parseQuery(exchange.target.rawQuery);
+    const headers = withHoistedHeaders(exchange.headers, query);
     const level = bucket === '' ? 'service' : key === '' ? 'bucket' : 'object';
     const operation = known(
       detect(table, {

@@ -1,8 +1,14 @@
 /** SigV4 in the query: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import {
+  CopyObjectCommand,
+  GetObjectCommand,
+  PutObjectCommand,
+  type PutObjectCommandInput,
+} from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
+import { checksum } from '../harness/checksums.ts';
 import { assertError, presignedPath } from '../harness/http.ts';
 import { openTarget } from '../harness/target.ts';
 
@@ -46,6 +52,43 @@ test('SDK-made URLs for GET and PUT, the PUT with a body nobody knew when signin
   const answer = await fetch(put, { method: 'PUT', body: 'from a browser' });
   assert.equal(answer.status, 200, await answer.text());
   assert.equal((await s3.get(bucket, 'b rö')).text, 'from a browser');
+});
+
+test('x-amz-* headers that an SDK put into the URL count as headers', async () => {
+  const expiresIn = 60;
+  const put = async (more: Partial<PutObjectCommandInput>, body = 'data') => {
+    const command = new PutObjectCommand({ Bucket: bucket, Key: 'hoisted', ...more });
+    return await fetch(await getSignedUrl(s3.client, command, { expiresIn }), {
+      method: 'PUT',
+      body,
+    });
+  };
+
+  const described = await put({
+    Metadata: { who: 'ö + x' },
+    StorageClass: 'GLACIER',
+    Tagging: 'a=b',
+  });
+  assert.equal(described.status, 200, await described.text());
+  const { headers } = await s3.head(bucket, 'hoisted');
+  assert.equal(headers['x-amz-meta-who'], '=?UTF-8?B?w7YgKyB4?=');
+  assert.equal(headers['x-amz-storage-class'], 'GLACIER');
+  assert.equal(headers['x-amz-tagging-count'], '1');
+
+  const copy = new CopyObjectCommand({ Bucket: bucket, Key: 'copy', CopySource: `${bucket}/k` });
+  const copyUrl = await getSignedUrl(s3.client, copy, { expiresIn });
+  assert.equal((await fetch(copyUrl, { method: 'PUT' })).status, 200);
+  assert.equal((await s3.get(bucket, 'copy')).text, 'hello');
+
+  assert.equal((await put({ ExpectedBucketOwner: '999999999999' })).status, 403);
+  assert.equal((await put({ ChecksumCRC32: checksum('crc32', Buffer.from('other')) })).status, 400);
+  assert.equal((await put({ ChecksumCRC32: checksum('crc32', Buffer.from('data')) })).status, 200);
+  assert.equal((await put({ ObjectLockMode: 'GOVERNANCE' })).status, 501);
+});
+
+test('a value in the URL that no header could have is InvalidArgument', async () => {
+  const path = presign({ method: 'PUT', path: `/${bucket}/k?x-amz-meta-a=b%0D%0Ac` });
+  assertError(await open(path, 'PUT', 'x'), 400, 'InvalidArgument');
 });
 
 test('response-* parameters are covered by the signature', async () => {

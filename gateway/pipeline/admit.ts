@@ -6,14 +6,13 @@ import {
   requireIdentity,
 } from '../auth/authorize.ts';
 import type { Bucket, Namespace } from '../namespace/namespace.ts';
-import type { Operation } from '../operations/operation.ts';
+import type { Headers, Operation } from '../operations/operation.ts';
 import { S3Error } from '../s3/errors.ts';
-import type { RequestHeaders } from './request-headers.ts';
 
 export interface AdmitInput {
   readonly operation: Operation;
   readonly bucketName: string;
-  readonly headers: RequestHeaders;
+  readonly headers: Headers;
   readonly authenticated: Authenticated;
   readonly namespace: Namespace;
 }

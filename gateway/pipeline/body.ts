@@ -5,7 +5,7 @@
  */
 import type { Authenticated } from '../auth/authenticate.ts';
 import { verifyPayloadSha256 } from '../auth/payload.ts';
-import type { BodyKind } from '../operations/operation.ts';
+import type { BodyKind, Headers } from '../operations/operation.ts';
 import { AwsChunkedDecoder } from '../s3/aws-chunked.ts';
 import {
   announcedChecksum,
@@ -18,7 +18,6 @@ import {
 import { type DigestName, DigestSet } from '../s3/checksums.ts';
 import { invalidArgument, S3Error } from '../s3/errors.ts';
 import type { RequestBody } from './request-body.ts';
-import type { RequestHeaders } from './request-headers.ts';
 
 export interface DecodedBody {
   readonly body: AsyncIterable<Buffer>;
@@ -29,7 +28,7 @@ export interface DecodedBody {
 
 export interface BodyInput {
   readonly kind: BodyKind;
-  readonly headers: RequestHeaders;
+  readonly headers: Headers;
   readonly raw: RequestBody;
   readonly authenticated: Authenticated;
   readonly maxDocumentBytes: number;
@@ -71,7 +70,7 @@ export function screenBody(input: Omit<BodyInput, 'raw'>): void {
  * "The Content-MD5 request header is required for all Multi-Object Delete requests"; a checksum in
  * header or trailer counts as one (API_DeleteObjects). Throws InvalidRequest.
  */
-function requireDigest(headers: RequestHeaders): void {
+function requireDigest(headers: Headers): void {
   if (announcedMd5(headers) !== undefined || announcedChecksum(headers) !== undefined) return;
   throw new S3Error('InvalidRequest', {
     message: 'Missing required header for this request: Content-MD5 OR x-amz-checksum-*',
@@ -124,7 +123,7 @@ function bodyLength(input: Omit<BodyInput, 'raw'>): number | undefined {
   return contentLength;
 }
 
-function lengthHeader(headers: RequestHeaders, name: string): number | undefined {
+function lengthHeader(headers: Headers, name: string): number | undefined {
   const text = headers.get(name);
   if (text === undefined) return undefined;
   if (!/^[0-9]{1,15}$/.test(text)) throw invalidArgument(name, text);

@@ -1,0 +1,66 @@
+/**
+ * Headers that a presigned URL carries in its query. SDKs put every x-amz-* header there that they
+ * can (the JavaScript SDK's presigner all but encryption), since who opens the URL sends none of
+ * them; S3 takes them for the headers they stand for. Ignoring them would lose metadata, pass over
+ * x-amz-expected-bucket-owner, and make an empty object of a presigned CopyObject.
+ */
+import type { Headers, Query } from '../operations/operation.ts';
+import { invalidArgument } from '../s3/errors.ts';
+
+/** A token (RFC 9110 section 5.6.2) in lower case. */
+const headerName = /^x-amz-[!#$%&'*+.^_`|~0-9a-z-]+$/;
+const unsendable = /[^\t\u0020-\u007e\u0080-\u00ff]/;
+
+/** Said of the transfer or the signature: the former only the sender knows, the latter is auth's. */
+const neverHoisted: ReadonlySet<string> = new Set([
+  'x-amz-algorithm',
+  'x-amz-content-sha256',
+  'x-amz-credential',
+  'x-amz-date',
+  'x-amz-decoded-content-length',
+  'x-amz-expires',
+  'x-amz-sdk-checksum-algorithm',
+  'x-amz-security-token',
+  'x-amz-signature',
+  'x-amz-signedheaders',
+  'x-amz-trailer',
+]);
+
+const checksumPrefix = 'x-amz-checksum-';
+/**
+ * Checksums of no bytes: what the JavaScript SDK puts into the URL of an upload whose body it does
+ * not know yet. They promise nothing (https://github.com/aws/aws-sdk-js-v3/issues/6818).
+ */
+const checksumsOfNothing: ReadonlySet<string> = new Set([
+  'AAAAAA==',
+  'AAAAAAAAAAA=',
+  '2jmj7l5rSw0yVb/vlWAYkK/YBwk=',
+  '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=',
+]);
+
+/**
+ * The headers of a request with those of its presigned query; a header that was sent wins. Throws
+ * InvalidArgument for a value that no header could have.
+ */
+export function withHoistedHeaders(headers: Headers, query: Query): Headers {
+  if (!query.has('X-Amz-Signature')) return headers;
+  const hoisted = new Map<string, string>();
+  for (const [givenName, text] of query.entries) {
+    const name = givenName.toLowerCase();
+    if (!headerName.test(name) || neverHoisted.has(name) || hoisted.has(name)) continue;
+    if (headers.get(name) !== undefined) continue;
+    // Header values are one character per byte.
+    const value = Buffer.from(text).toString('latin1').trim();
+    if (name.startsWith(checksumPrefix) && checksumsOfNothing.has(value)) continue;
+    if (unsendable.test(value)) throw invalidArgument(name, text);
+    hoisted.set(name, value);
+  }
+  if (hoisted.size === 0) return headers;
+  return {
+    get: (name) => headers.get(name) ?? hoisted.get(name),
+    withPrefix: (prefix) => [
+      ...headers.withPrefix(prefix),
+      ...[...hoisted].filter(([name]) => name.startsWith(prefix)),
+    ],
+  };
+}
