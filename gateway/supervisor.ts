@@ -5,7 +5,7 @@
  */
 import cluster, { type Worker } from 'node:cluster';
 import { fileURLToPath } from 'node:url';
-import type { Config } from './config.ts';
+import { type Config, ConfigError } from './config.ts';
 import { storageFailedStatus } from './gateway.ts';
 import type { Log } from './log.ts';
 
@@ -128,7 +128,7 @@ export class Supervisor {
         watched.instanceId = message.instanceId;
         break;
       case 'refused':
-        this.#onFailed(new Error(message.reason));
+        this.#onFailed(new ConfigError(message.reason));
         break;
       case 'listening':
         watched.isListening = true;
