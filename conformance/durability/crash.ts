@@ -154,7 +154,7 @@ class CrashRun implements ServerUnderTest {
   }
 
   async #killServer(round: number): Promise<void> {
-    await delay(this.#random.integer(50, 900));
+    await delay(this.#random.integer(50, 1500));
     // Now and then only the primary: its workers must not go on serving a directory they lost.
     await (round % 3 === 0 ? this.#gateway.killPrimary() : this.#gateway.kill());
     await this.#gateway.start();
