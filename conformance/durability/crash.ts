@@ -145,12 +145,13 @@ class CrashRun implements ServerUnderTest {
     const ending = new AbortController();
     const writing = Promise.all(this.#writers.map((writer) => writer.run(ending.signal)));
     writing.catch(() => ending.abort());
-    try {
-      await disturb();
-    } finally {
+    // Writers wait for a server that does not come back: what went wrong with it is to be told first.
+    await disturb().catch((error: unknown) => {
       ending.abort();
-      await writing;
-    }
+      throw error;
+    });
+    ending.abort();
+    await writing;
   }
 
   async #killServer(round: number): Promise<void> {
