@@ -24,6 +24,8 @@ import type { Transaction } from './store.ts';
 
 /** Leaves of the base are looked up by whole leaf blocks. */
 const baseLeavesAtOnce = treeFanOut;
+const smallPieceBytes = 4096;
+const jointBytes = 32 * 1024;
 
 export interface WritePlan {
   readonly blobId: BlobId;
@@ -111,9 +113,8 @@ export class Staging implements StagedWrite {
   }
 
   private async takeSource(source: ByteSource, onFirst?: () => Promise<void>): Promise<void> {
-    for await (const piece of source) {
+    for await (const piece of joined(source)) {
       this.plan.signal?.throwIfAborted();
-      if (piece.length === 0) continue;
       if (this.sourceBytes === 0) await onFirst?.();
       this.sourceBytes += piece.length;
       await this.take(piece);
@@ -221,6 +222,36 @@ export class Staging implements StagedWrite {
     await this.writer.abort();
     this.onEnd();
   }
+}
+
+/**
+ * Small pieces that follow each other are copied together: held one by one until their page is
+ * written, each would take some hundred bytes of memory, and what its buffer was cut from.
+ */
+export async function* joined(source: ByteSource): AsyncGenerator<Uint8Array, void, undefined> {
+  let joint: Buffer | undefined;
+  let used = 0;
+  let wasSmall = false;
+  for await (const piece of source) {
+    if (piece.length === 0) continue;
+    const isSmall = piece.length < smallPieceBytes;
+    if (joint !== undefined && (!isSmall || used + piece.length > joint.length)) {
+      yield joint.subarray(0, used);
+      joint = undefined;
+    }
+    if (isSmall && wasSmall) {
+      if (joint === undefined) {
+        joint = Buffer.allocUnsafeSlow(jointBytes);
+        used = 0;
+      }
+      joint.set(piece, used);
+      used += piece.length;
+    } else {
+      yield piece;
+    }
+    wasSmall = isSmall;
+  }
+  if (joint !== undefined) yield joint.subarray(0, used);
 }
 
 function wrongState(what: string, state: string): BlobSeerError {

@@ -334,3 +334,12 @@ test('a signed trailer without its signature is refused, with a wrong one too', 
     'SignatureDoesNotMatch',
   );
 });
+
+test('tiny chunks do not come out in as many pieces: one each would cost hundreds of its bytes', () => {
+  const decoder = new AwsChunkedDecoder({});
+  const count = 5000;
+  const pieces = decoder.push(Buffer.from(`${'1\r\nx\r\n'.repeat(count)}0\r\n\r\n`));
+  decoder.finish();
+  assert.ok(pieces.length < 20, `${pieces.length} pieces`);
+  assert.equal(Buffer.concat(pieces).toString(), 'x'.repeat(count));
+});

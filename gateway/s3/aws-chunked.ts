@@ -39,6 +39,8 @@ export interface AwsChunkedOptions {
 const maxChunkHeaderBytes = 1024;
 const maxTrailerBytes = 8 * 1024;
 const maxTrailers = 16;
+/** More slices of one input than this come out as one copy: each costs a hundred bytes and a hop. */
+const maxSlices = 16;
 /** No PUT and no part is larger (5 GiB), so no chunk is. */
 const maxChunkBytes = 5 * 2 ** 30;
 /** "The chunk size must be at least 8 KB", for all but the last. Unsigned chunks may be smaller here. */
@@ -78,8 +80,8 @@ export class AwsChunkedDecoder {
   }
 
   /**
-   * The next bytes of the body; returns the payload in them, as slices of `input`. Throws S3Error at
-   * the first byte that cannot be right. A chunk's slices come out before its signature is checked:
+   * The next bytes of the body; returns the payload in them, as slices of `input` (a copy where the
+   * chunks are tiny). Throws S3Error at the first byte that cannot be right. A chunk's slices come out before its signature is checked:
    * nothing may be final before `finish` has returned.
    */
   push(input: Buffer): Buffer[] {
@@ -116,7 +118,7 @@ export class AwsChunkedDecoder {
           throw incomplete();
       }
     }
-    return payload;
+    return payload.length > maxSlices ? [Buffer.concat(payload)] : payload;
   }
 
   /** The body has ended. Throws IncompleteBody where that is too early. */
