@@ -92,6 +92,10 @@ describe('sources', () => {
     assert.equal(load({ config: [config] }, { BLOBSEER_S3_WORKERS: '' }).config.workers, 1);
   });
 
+  test('an empty path is refused, it would be the working directory', () => {
+    refuses(() => load({ data: [''] }), /^data \(flag --data\): the path is empty$/);
+  });
+
   test('a flag for one value given twice', () => {
     refuses(() => load({ region: ['a', 'b'] }), /--region is given 2 times/);
   });

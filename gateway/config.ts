@@ -131,7 +131,11 @@ function buildConfig(
   const file = (name: SettingName): [string, Origin][] => {
     const value = given.get(name);
     if (value === undefined) return [];
-    return value.values.map((text) => [path.resolve(baseOf(value), text), value.origin]);
+    return value.values.map((text) => {
+      // An empty path would be the working directory: a variable of a script that was not set.
+      if (text === '') throw new ConfigError(`${name} (${value.origin}): the path is empty`);
+      return [path.resolve(baseOf(value), text), value.origin];
+    });
   };
   const tls = parseTlsPairs(file('tls-cert'), file('tls-key'));
   const data = file('data')[0];
