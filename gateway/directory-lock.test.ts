@@ -27,6 +27,7 @@ test('a file in its place is refused', () => {
   writeFileSync(file, '');
   assert.throws(() => makeDataDirectory(file), ConfigError);
   assert.throws(() => makeDataDirectory(path.join(file, 'below')), /cannot use/);
+  assert.throws(() => makeDataDirectory('/proc/none/below'), /cannot use/);
 });
 
 test('a second lock waits, says so, and gives up', async () => {

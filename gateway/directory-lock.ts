@@ -5,7 +5,7 @@
  * thus keeps the next one waiting until its workers are gone too.
  */
 import { spawn } from 'node:child_process';
-import { chmodSync, closeSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigError } from './config.ts';
 
@@ -31,17 +31,23 @@ export interface LockOptions {
   readonly onWait: () => void;
 }
 
-/** Makes the directory with mode 0700 where it is absent. True when it was. */
+/** Makes the directory with mode 0700 where it is absent, and what is above it. True when it was. */
 export function makeDataDirectory(directory: string): boolean {
   try {
-    const first = mkdirSync(directory, { recursive: true, mode: privateDirectory });
-    // mkdir's mode is cut by the umask, and an absent parent got the same one.
-    if (first !== undefined) chmodSync(directory, privateDirectory);
+    const isNew = !existsSync(directory);
+    if (isNew) makeWithParents(directory);
     if (!statSync(directory).isDirectory()) throw new Error('it is not a directory');
-    return first !== undefined;
+    return isNew;
   } catch (error) {
     throw new ConfigError(`data: cannot use ${directory}: ${reasonOf(error)}`);
   }
+}
+
+/** Not mkdir's own `recursive`: below /proc Node 20 then tries for ever. */
+function makeWithParents(directory: string): void {
+  const parent = path.dirname(directory);
+  if (!existsSync(parent)) makeWithParents(parent);
+  mkdirSync(directory, privateDirectory);
 }
 
 /** Others than the owner may look into it: secrets of users are in there. */
