@@ -115,6 +115,17 @@ test('a request without a signature is anonymous, its payload kind known', () =>
   refusal(withHash('STREAMING-AWS4-HMAC-SHA256-PAYLOAD'), 'InvalidRequest');
 });
 
+test('a slash of a key may be sent as %2F and signed as a slash, as S3 has it', () => {
+  for (const rawPath of ['/bucket/a%2Fb', '/bucket/a%2fb']) {
+    assert.equal(authenticate({ ...signed({ rawPath: '/bucket/a/b' }), rawPath }).kind, 'signed');
+    assert.equal(authenticate(signed({ rawPath })).kind, 'signed');
+  }
+  refusal(
+    { ...signed({ rawPath: '/bucket/a/b' }), rawPath: '/bucket/a%252Fb' },
+    'SignatureDoesNotMatch',
+  );
+});
+
 test('host and x-amz-* headers must be signed', () => {
   const host: Pair = ['Host', 's3.example.com'];
   const date: Pair = ['X-Amz-Date', exampleDateLine];

@@ -115,10 +115,17 @@ function verify(
   throw signatureDoesNotMatch(claim, mismatch ?? { canonical: '', stringToSign: '' });
 }
 
-/** The canonical path, and the one that was sent: some clients sign their URL as it stands. */
+/**
+ * The canonical path; the one that was sent, as some clients sign their URL as it stands; and the one
+ * that S3 makes of the decoded key, where a `%2F` is a slash as any other (aws4 signs that). All three
+ * decode to the same key.
+ */
 function signedPaths(rawPath: string): readonly string[] {
   const canonical = canonicalPath(rawPath);
-  return canonical === rawPath ? [canonical] : [canonical, rawPath];
+  const paths = [canonical];
+  if (canonical !== rawPath) paths.push(rawPath);
+  if (canonical.includes('%2F')) paths.push(canonical.replaceAll('%2F', '/'));
+  return paths;
 }
 
 /** Node's own `headers` object keeps one of several; who signs another one must not be believed. */
