@@ -87,6 +87,22 @@ describe('sources', () => {
     refuses(() => load({ config: [number] }), /secret-key must be .* quotes/);
   });
 
+  test('what is no YAML is named by its place, not quoted: it may be the secret', () => {
+    for (const [text, place] of [
+      ['access-key: abc\nsecret-key: hush: hushhush\n', /line 2, column/],
+      ['{"access-key": "abc", "secret-key": "hushhush" "hush"}', /line 1, column/],
+      ['access-key: abc\nsecret-key: *hushhush\n', /no YAML/],
+    ] as const) {
+      const config = file('broken.yaml', text);
+      refuses(
+        () => load({ config: [config] }),
+        /broken\.yaml cannot be read/,
+        place,
+        /^(?!.*hush)/s,
+      );
+    }
+  });
+
   test('an empty file and empty variables are as if absent', () => {
     const config = file('empty.yaml', '# nothing\n');
     assert.equal(load({ config: [config] }, { BLOBSEER_S3_WORKERS: '' }).config.workers, 1);

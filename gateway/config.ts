@@ -5,7 +5,7 @@
  */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { parse as parseYaml } from 'yaml';
+import { parse as parseYaml, YAMLParseError } from 'yaml';
 import {
   ConfigError,
   type LogLevel,
@@ -177,14 +177,22 @@ function configFileOf(sources: ConfigSources): string | undefined {
     : path.resolve(sources.workingDirectory, name);
 }
 
+/** Without the parser's own words for bad YAML: they quote the file, which may hold the secret. */
+function fileFault(error: unknown): string {
+  if (error instanceof YAMLParseError) {
+    const { line, col } = error.linePos?.[0] ?? { line: 1, col: 1 };
+    return `line ${line}, column ${col} is no YAML (${error.code})`;
+  }
+  return error instanceof Error && 'code' in error ? error.message : 'it is no YAML';
+}
+
 /** YAML 1.2, and so JSON too: a mapping of the settings' names. */
 function readConfigFile(file: string): Map<SettingName, GivenValue> {
   let document: unknown;
   try {
     document = parseYaml(readFileSync(file, 'utf8'));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError(`the configuration file ${file} cannot be read: ${reason}`);
+    throw new ConfigError(`the configuration file ${file} cannot be read: ${fileFault(error)}`);
   }
   if (document === null) return new Map();
   if (typeof document !== 'object' || Array.isArray(document)) {
