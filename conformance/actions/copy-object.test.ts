@@ -31,6 +31,16 @@ test('copies bytes and metadata', async () => {
   assert.equal(get.headers['x-amz-meta-a'], '1');
 });
 
+test('a source that is percent-encoded as a whole is taken too', async () => {
+  await s3.put(bucket, 'dir/k y', 'nested');
+  for (const source of [`${bucket}/dir/k y`, `/${bucket}/dir/k y`]) {
+    const answer = await copy(encodeURIComponent(source), 'from-encoded');
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal((await s3.get(bucket, 'from-encoded')).text, 'nested');
+    await s3.delete(bucket, 'from-encoded');
+  }
+});
+
 test('a copy outlives its source and its source’s overwrite', async () => {
   await s3.put(bucket, 'parent', bytes);
   await copy(`/${bucket}/parent`, 'child');

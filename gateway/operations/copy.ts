@@ -141,10 +141,11 @@ function directive(request: S3Request, name: string): Directive {
   throw invalidArgument(name, value, `Unknown ${name.replace('x-amz-', '')}.`);
 }
 
-const sourceForm = /^\/?([^/?]+)\/(.+?)(?:\?versionId=([^?&]*))?$/s;
+/** Clients that encode the value as a whole send its slashes as %2F, which S3 takes. */
+const sourceForm = /^(?:\/|%2[Ff])?([^/?]+?)(?:\/|%2[Ff])(.+?)(?:\?versionId=([^?&]*))?$/s;
 
 /** Percent-encoded, or raw UTF-8 bytes (one character each) as some clients send them. */
-function decodedKey(raw: string): string | undefined {
+function decoded(raw: string): string | undefined {
   try {
     return decodeURIComponent(Buffer.from(raw, 'latin1').toString('utf8'));
   } catch {
@@ -159,8 +160,9 @@ function decodedKey(raw: string): string | undefined {
 function sourceAddress(request: S3Request, services: Services): SourceAddress {
   const { namespace } = services;
   const header = request.headers.get('x-amz-copy-source') ?? '';
-  const [, bucketText, rawKey, versionId] = sourceForm.exec(header) ?? [];
-  const keyText = rawKey === undefined ? undefined : decodedKey(rawKey);
+  const [, rawBucket, rawKey, versionId] = sourceForm.exec(header) ?? [];
+  const bucketText = rawBucket === undefined ? undefined : decoded(rawBucket);
+  const keyText = rawKey === undefined ? undefined : decoded(rawKey);
   if (bucketText === undefined || keyText === undefined) {
     throw invalidArgument(
       'x-amz-copy-source',
