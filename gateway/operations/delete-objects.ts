@@ -7,7 +7,7 @@ import { parseDeleteConditions } from '../s3/conditions.ts';
 import { S3Error } from '../s3/errors.ts';
 import { checkKey } from '../s3/names.ts';
 import { element, type Fragment, optional } from '../s3/xml.ts';
-import { children, childText, parseXml, requiredText, type XmlNode } from '../s3/xml-parse.ts';
+import { children, childText, parseLargeXml, requiredText, type XmlNode } from '../s3/xml-parse.ts';
 import type { Services } from '../services.ts';
 import { xmlAnswer } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
@@ -31,7 +31,7 @@ type Outcome = { readonly deleted: Deleted } | { readonly error: S3Error };
 export async function deleteObjects(request: S3Request, services: Services): Promise<S3Response> {
   const bucket = loadedBucket(request);
   refuseUnsupported(request.headers);
-  const root = parseXml(request.document, 'Delete');
+  const root = await parseLargeXml(request.document, 'Delete');
   const isQuiet = parseQuiet(childText(root, 'Quiet'));
   const entries = children(root, 'Object').map(parseEntry);
   if (entries.length === 0 || entries.length > maxObjects) throw new S3Error('MalformedXML');

@@ -140,6 +140,30 @@ test('depth and number of elements are limited', () => {
   assertMalformed(() => parseXml(Buffer.from('<R><a/><a/><a/></R>'), 'R', limits), 'elements');
 });
 
+test('lengths of texts and the number of attributes are limited: each costs time', () => {
+  const longest = '&#x10FFFF;'.repeat(1024);
+  assert.equal(requiredText(parse(`<R><Key>${longest}</Key></R>`), 'Key').length, 2048);
+  const tooLong = '&amp;'.repeat(4_000);
+  for (const text of [tooLong, `<![CDATA[${tooLong}]]>`, `<Key a="${tooLong}"/>`]) {
+    assertMalformed(() => parse(`<R>${text}</R>`), text.slice(0, 20));
+  }
+  const attributes = Array.from({ length: 65 }, (_, at) => `a${at}=""`).join(' ');
+  assertMalformed(() => parse(`<R ${attributes}/>`), 'attributes');
+});
+
+test('others get their turn while references are read', async () => {
+  let turns = 0;
+  let ticker = setImmediate(function tick() {
+    turns += 1;
+    ticker = setImmediate(tick);
+  });
+  const key = `<Object><Key>${'&amp;'.repeat(1024)}</Key></Object>`;
+  const root = await parseLargeXml(Buffer.from(`<Delete>${key.repeat(300)}</Delete>`), 'Delete');
+  clearImmediate(ticker);
+  assert.ok(turns > 5, `${turns} turns`);
+  assert.equal(root.children.length, 300);
+});
+
 test('whatever text is written is read back the same', () => {
   const anyKey = fc.string({ unit: 'binary', maxLength: 40 }).filter((key) => !key.includes('\0'));
   fc.assert(
