@@ -1,5 +1,6 @@
 /** The traps of Node's HTTP server, looked at from a bare socket. */
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import http from 'node:http';
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
@@ -185,6 +186,15 @@ describe('100 Continue', () => {
 });
 
 describe('bodies', () => {
+  test('a document that was signed and does not come at all is missed', async () => {
+    const signedHash = createHash('sha256').update('<a/>').digest('hex');
+    const head = signedHead('PUT', '/mine?versioning', { 'x-amz-content-sha256': signedHash });
+    const got = await exchangeRaw(server.port, (socket) => {
+      socket.end(head);
+    });
+    assert.equal(tag(got.text, 'Code'), 'XAmzContentSHA256Mismatch', got.text);
+  });
+
   test('a plain PUT without any length is 411', async () => {
     for (const encoding of ['', 'Transfer-Encoding: chunked\r\n']) {
       const head = signedHead('PUT', '/mine/k', unsignedPayload);

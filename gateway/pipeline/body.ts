@@ -144,6 +144,8 @@ async function readDocument(input: BodyInput, stream: DecodedBody): Promise<Buff
       digests.update(piece);
       if (digests.length > maxDocumentBytes) throw documentTooLarge(maxDocumentBytes);
     }
+  } else {
+    await verifyNothingSigned(input);
   }
   if (md5 !== undefined) verifyMd5(md5, digests.digest('MD5') ?? noBytes);
   if (checksum !== undefined) {
@@ -152,6 +154,12 @@ async function readDocument(input: BodyInput, stream: DecodedBody): Promise<Buff
     verifyChecksum(algorithm, expected, digests.digest(algorithm) ?? noBytes);
   }
   return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
+}
+
+/** A document that was taken off on its way is not the empty one that arrives. */
+async function verifyNothingSigned({ authenticated: { payload } }: BodyInput): Promise<void> {
+  if (payload.kind !== 'sha256') return;
+  for await (const _piece of verifyPayloadSha256(nothing.body, payload.sha256));
 }
 
 function documentTooLarge(maxBytes: number): S3Error {
