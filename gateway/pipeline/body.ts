@@ -137,12 +137,15 @@ async function readDocument(input: BodyInput, stream: DecodedBody): Promise<Buff
   const names: DigestName[] = md5 === undefined ? [] : ['MD5'];
   if (checksum !== undefined) names.push(checksum.algorithm);
   const digests = new DigestSet(names);
-  const pieces: Buffer[] = [];
+  // Not a list of pieces: HTTP chunks of a byte would take hundreds of times their size.
+  let document: Buffer = noBytes;
+  let length = 0;
   if (input.raw.isAnnounced) {
     for await (const piece of stream.body) {
-      pieces.push(piece);
       digests.update(piece);
       if (digests.length > maxDocumentBytes) throw documentTooLarge(maxDocumentBytes);
+      document = withRoom(document, length, piece.length);
+      length += piece.copy(document, length);
     }
   } else {
     await verifyNothingSigned(input);
@@ -153,7 +156,15 @@ async function readDocument(input: BodyInput, stream: DecodedBody): Promise<Buff
     const expected = checksum.expected ?? trailerChecksum(algorithm, stream.trailers);
     verifyChecksum(algorithm, expected, digests.digest(algorithm) ?? noBytes);
   }
-  return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
+  return document.subarray(0, length);
+}
+
+/** The buffer, or a larger one that begins with its first `used` bytes. */
+function withRoom(buffer: Buffer, used: number, wanted: number): Buffer {
+  if (used + wanted <= buffer.length) return buffer;
+  const larger = Buffer.allocUnsafeSlow(Math.max(used + wanted, 2 * buffer.length));
+  buffer.copy(larger, 0, 0, used);
+  return larger;
 }
 
 /** A document that was taken off on its way is not the empty one that arrives. */
