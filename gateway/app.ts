@@ -38,6 +38,8 @@ export interface App {
   readonly handle: RequestListener;
   /** The request that is being served on a socket, for errors that the HTTP parser finds. */
   readonly exchanges: WeakMap<Duplex, Exchange>;
+  /** Resolves when no request is being handled, those whose connection is gone included. */
+  idle(): Promise<void>;
 }
 
 export function createApp(parts: AppParts): App {
@@ -54,7 +56,17 @@ export function createApp(parts: AppParts): App {
     if (error !== null && error !== undefined) log.debug({ err: error }, 'connection failed');
   };
   const handle = koa.callback();
-  return { exchanges, handle: (req, res) => void handle(req, res) };
+  const running = new Set<Promise<void>>();
+  return {
+    exchanges,
+    handle: (req, res) => {
+      const handling = handle(req, res).finally(() => running.delete(handling));
+      running.add(handling);
+    },
+    idle: async () => {
+      while (running.size > 0) await Promise.allSettled(running);
+    },
+  };
 }
 
 function s3(parts: AppParts): Koa.Middleware<ExchangeState> {

@@ -2,6 +2,7 @@
  * One serving process: the engine opened, the namespace on it, the pipeline on its listeners. It is
  * the whole program with one worker, and a worker's part with several.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type EmbeddedBlobSeer, openEmbedded } from '../blobseer-client/index.ts';
 import { createApp } from './app.ts';
 import { systemClock } from './clock.ts';
@@ -41,6 +42,9 @@ export async function openStorage(
   return { blobseer, services: { blobseer, namespace, config, clock } };
 }
 
+/** How long requests may take to notice that their connection was cut. */
+const cutRequestsEndMs = 4000;
+
 export interface Gateway {
   /** One per listener. */
   readonly urls: readonly string[];
@@ -59,6 +63,8 @@ export async function startGateway(services: Services, log: Log): Promise<Gatewa
   const stop = async () => {
     isStopping = true;
     await Promise.all(listeners.map((listener) => listener.close(limits.shutdownDrainMs)));
+    // A request whose connection was cut still frees its pages: storage must not close before.
+    await Promise.race([app.idle(), delay(cutRequestsEndMs, undefined, { ref: false })]);
   };
   try {
     for (const address of config.listen) {
