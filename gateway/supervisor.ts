@@ -69,6 +69,9 @@ export class Supervisor {
   /** Starts all workers; resolves with the addresses when every one of them listens. */
   start(): Promise<readonly string[]> {
     const { config, lockDescriptor, program } = this.#parts;
+    // Workers accept for themselves. Node's default hands each connection from the primary to a
+    // worker, and one handed to a worker that was just killed is never answered nor closed.
+    cluster.schedulingPolicy = cluster.SCHED_NONE;
     cluster.setupPrimary({
       exec: program ?? fileURLToPath(new URL('./worker.js', import.meta.url)),
       args: [],

@@ -236,6 +236,26 @@ test('what a dead process had staged is swept at the next start', async () => {
   });
 });
 
+test('the sweep of a dead process commits before it reads: only then is its last commit seen', async () => {
+  const disk = new FaultyDisk();
+  await withEngine(
+    async (engine) => {
+      const seen: number[] = [];
+      engine.store.refresh();
+      const before = engine.store.sequence();
+      disk.before = (call) => {
+        if (call !== 'list') return;
+        engine.store.refresh();
+        seen.push(engine.store.sequence());
+      };
+      await engine.instanceDied(987_654_321);
+      assert.ok(seen.length > 0);
+      assert.ok(seen.every((sequence) => sequence > before));
+    },
+    { disk },
+  );
+});
+
 test('a process that was declared dead can publish nothing', async () => {
   await withEngine(async (engine) => {
     const staged = await engine.stage([small]);

@@ -36,10 +36,13 @@ export class Sweep {
   /**
    * Removes what a dead instance left without a record, then the instance's row: as long as the row
    * stands, the sweep is due again after a crash. The records are read after the death, so that
-   * whatever the dead one had committed is among them.
+   * whatever the dead one had committed is among them. That takes a commit first: a process killed
+   * between writing LMDB's root and announcing it leaves a commit that no reader sees until the next
+   * writer takes over the lock of the dead and finds it.
    */
   async bury(instance: number): Promise<number> {
     let removed = 0;
+    await this.store.commit(() => undefined);
     for (const name of await this.pageFiles.filesOf(instance)) {
       this.store.refresh();
       const bytes = this.tables.files.get(idKey(name.fileId));

@@ -9,6 +9,7 @@ export type DiskCall =
   | 'unlink'
   | 'makeDirectory'
   | 'syncDirectory'
+  | 'list'
   | 'space';
 
 export class FaultyDisk implements Disk {
@@ -59,7 +60,7 @@ export class FaultyDisk implements Disk {
   }
 
   list(directory: string): Promise<string[]> {
-    return nodeDisk.list(directory);
+    return this.note('list', () => nodeDisk.list(directory));
   }
 
   async space(directory: string): Promise<{ freeBytes: number; totalBytes: number }> {
