@@ -6,8 +6,8 @@ import { chooseSeed } from './seeded-random.ts';
 
 test('kills of the server and of single workers lose nothing that was acknowledged', async (t) => {
   const report = await crash({
-    kills: 3,
-    workerKills: 6,
+    kills: 4,
+    workerKills: 8,
     seed: chooseSeed(),
     log: (line) => t.diagnostic(line),
   });

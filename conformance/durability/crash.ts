@@ -42,6 +42,7 @@ const plainBucket = 'crash-plain';
 const versionedBucket = 'crash-versioned';
 const keysPerWriter = 8;
 const workersCount = 3;
+const standstillTimeoutMs = 60_000;
 const workerReturnTimeoutMs = 30_000;
 const sweepTimeoutMs = 120_000;
 
@@ -72,6 +73,8 @@ class CrashRun implements ServerUnderTest {
   readonly #writers: Writer[];
   readonly #log: (line: string) => void;
   kills = 0;
+  /** What a writer found wrong. */
+  #failed: unknown;
 
   constructor(options: CrashOptions, gateway: Gateway, random: SeededRandom, contents: Contents) {
     this.#options = options;
@@ -144,7 +147,10 @@ class CrashRun implements ServerUnderTest {
   async #whileWriting(disturb: () => Promise<void>): Promise<void> {
     const ending = new AbortController();
     const writing = Promise.all(this.#writers.map((writer) => writer.run(ending.signal)));
-    writing.catch(() => ending.abort());
+    writing.catch((error: unknown) => {
+      this.#failed = error;
+      ending.abort();
+    });
     // Writers wait for a server that does not come back: what went wrong with it is to be told first.
     await disturb().catch((error: unknown) => {
       ending.abort();
@@ -155,17 +161,20 @@ class CrashRun implements ServerUnderTest {
   }
 
   async #killServer(round: number): Promise<void> {
-    await delay(this.#random.integer(50, 1500));
+    await this.#untilWritten(this.#random.integer(1, 60));
+    await delay(this.#random.integer(0, 50));
     // Now and then only the primary: its workers must not go on serving a directory they lost.
     await (round % 3 === 0 ? this.#gateway.killPrimary() : this.#gateway.kill());
     await this.#gateway.start();
     this.kills += 1;
-    await delay(this.#random.integer(0, 200));
+    await this.#untilWritten(1);
   }
 
   async #killWorkers(): Promise<void> {
     for (let round = 1; round <= this.#options.workerKills; round += 1) {
-      await delay(this.#random.integer(20, 300));
+      if (this.#failed !== undefined) return;
+      await this.#untilWritten(this.#random.integer(1, 30));
+      await delay(this.#random.integer(0, 50));
       killProcess(this.#random.pick(await this.#workers(2)));
       this.kills += 1;
       if (round % 20 === 0) {
@@ -173,6 +182,16 @@ class CrashRun implements ServerUnderTest {
       }
     }
     await this.#workers(workersCount);
+  }
+
+  /** Waits for so many more acknowledged writes: every kill hits a server at work. */
+  async #untilWritten(count: number): Promise<void> {
+    const goal = this.#sums().acknowledged + count;
+    const deadline = Date.now() + standstillTimeoutMs;
+    while (this.#sums().acknowledged < goal && this.#failed === undefined) {
+      if (Date.now() > deadline) throw new Error(`the server stands still: ${this.#total()}`);
+      await delay(5);
+    }
   }
 
   /** Waits until at least so many workers run. (The supervisor lets those wait that die young.) */
