@@ -26,6 +26,11 @@ process.on('message', (message: ToWorker) => {
 // Ctrl-C reaches every process of the terminal; the supervisor decides what it means.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => void stop());
+// The supervisor is gone. Before node:cluster exits in its own way: an orderly exit waits for LMDB's
+// writer, which waits for this thread, and a worker was seen to hang so. Being killed is safe.
+process.prependListener('disconnect', () => {
+  if (!isStopping) process.kill(process.pid, 'SIGKILL');
+});
 tell({ kind: 'awake' });
 
 async function start(config: Config): Promise<Running> {
@@ -54,6 +59,7 @@ async function stop(): Promise<void> {
 function refuse(error: unknown): void {
   if (error instanceof ConfigError) tell({ kind: 'refused', reason: error.message });
   else console.error(error);
+  isStopping = true;
   // The message goes out before the channel closes.
   process.disconnect();
   process.exitCode = 1;

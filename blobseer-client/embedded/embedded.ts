@@ -110,6 +110,7 @@ export class EmbeddedBlobSeer implements BlobSeer {
   readonly roles: Roles;
   private readonly ids: Ids;
   private readonly sweep: Sweep;
+  private readonly dead = new Set<number>();
   private readonly maintenance: Maintenance;
   private readonly tables: Tables;
   private readonly stagings = new Set<Staging>();
@@ -158,12 +159,14 @@ export class EmbeddedBlobSeer implements BlobSeer {
           reclaim: new Reclaim(environment, tables, this.versions_),
           sweep: this.sweep,
           rewrite: new Rewrite(environment, tables, pageFiles, space, instance.id),
+          dead: this.dead,
         },
       }),
     });
     this.maintenance.start();
     if (cleans) {
-      this.buryServersOfBefore().catch((error: unknown) => options.onError?.(error));
+      for (const id of this.serversOfBefore()) this.dead.add(id);
+      void this.maintenance.pass();
     }
   }
 
@@ -174,15 +177,15 @@ export class EmbeddedBlobSeer implements BlobSeer {
 
   /** For the supervisor: a worker has ended. Frees what it held and what it left. */
   async instanceDied(instanceId: number): Promise<void> {
+    this.dead.add(instanceId);
     await this.sweep.bury(instanceId);
+    this.dead.delete(instanceId);
   }
 
-  private async buryServersOfBefore(): Promise<void> {
-    const rows = listInstances(this.tables.instances);
-    for (const { id, kind } of rows) {
-      // Ids rise: workers that start while this runs have greater ones.
-      if (kind === 'server' && id < this.instance.id) await this.sweep.bury(id);
-    }
+  private serversOfBefore(): number[] {
+    return listInstances(this.tables.instances)
+      .filter(({ id, kind }) => kind === 'server' && id < this.instance.id) // ids rise
+      .map(({ id }) => id);
   }
 
   /** One pass of the background work, now. Tests and `close` use it; a timer does otherwise. */

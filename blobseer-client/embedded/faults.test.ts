@@ -256,6 +256,42 @@ test('the sweep of a dead process commits before it reads: only then is its last
   );
 });
 
+test('a sweep that fails is tried again with the next pass', async () => {
+  const disk = new FaultyDisk();
+  await withDirectory(async (directory) => {
+    const first = await openEmbedded({ directory, role: 'alone' });
+    await first.stage(inPieces(large, 65_536)); // as a crash leaves it
+    const { instanceId } = first;
+    await first.close();
+    disk.before = (call) => {
+      if (call === 'list') throw systemError('EMFILE');
+    };
+    const engine = await openEmbedded({ directory, role: 'alone', disk });
+    await assert.rejects(engine.instanceDied(instanceId), /EMFILE/);
+    disk.before = () => undefined;
+    await clean(engine);
+    assert.deepEqual(await pageFiles(directory), []);
+    await engine.close();
+  });
+});
+
+test('one damaged grave does not keep the others from being reclaimed', async () => {
+  await withEngine(async (engine) => {
+    const graves = engine.store.table('graves');
+    const blob = await Blob.create(engine);
+    const first = await blob.write([small]);
+    await blob.write([large]);
+    await engine.store.commit((transaction) => {
+      transaction.put(graves, Buffer.alloc(10), Buffer.from([99]));
+    });
+    await blob.release(first.version);
+    await clean(engine);
+    engine.store.refresh();
+    assert.equal(graves.keys({ limit: 9 }).length, 1, 'the damaged one is left, the other is gone');
+    assert.equal(engine.snapshot(first), undefined);
+  });
+});
+
 test('a process that was declared dead can publish nothing', async () => {
   await withEngine(async (engine) => {
     const staged = await engine.stage([small]);

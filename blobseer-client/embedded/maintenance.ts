@@ -24,6 +24,8 @@ export interface MaintenanceParts {
     readonly reclaim: Reclaim;
     readonly sweep: Sweep;
     readonly rewrite: Rewrite;
+    /** Instances known dead and not yet swept: tried again with every pass. */
+    readonly dead: Set<number>;
   };
 }
 
@@ -58,6 +60,10 @@ export class Maintenance {
     const { instance, cleaning } = this.parts;
     await instance.publish();
     if (cleaning === undefined) return;
+    for (const id of cleaning.dead) {
+      await cleaning.sweep.bury(id);
+      cleaning.dead.delete(id);
+    }
     await this.repeat(() => cleaning.reclaim.slice(this.leastBound()));
     await this.repeat(() => cleaning.sweep.unlinkDoomed());
     await this.repeat(() => cleaning.rewrite.one(() => this.stopping));

@@ -32,6 +32,8 @@ export class Reclaim {
   private readonly store: Store;
   private readonly tables: Tables;
   private readonly versions: EmbeddedVersionManager;
+  /** Keys of graves that could not be dismantled. */
+  private readonly damaged = new Set<string>();
 
   constructor(store: Store, tables: Tables, versions: EmbeddedVersionManager) {
     this.store = store;
@@ -39,25 +41,39 @@ export class Reclaim {
     this.versions = versions;
   }
 
-  /** Dismantles graves dug before `bound`. True when there may be more of them. */
+  /**
+   * Dismantles graves dug before `bound`. True when there may be more of them. One that cannot be
+   * dismantled, because a record it needs is damaged, is left out from then on: it throws once, and
+   * the others go on.
+   */
   async slice(bound: number): Promise<boolean> {
     this.store.refresh();
-    const query = { end: graveKey(bound, 0), limit: gravesAtOnce };
-    if (this.tables.graves.keys({ ...query, limit: 1 }).length === 0) return false;
-    return this.store.commit((transaction) => {
-      const rows = this.tables.graves.range(query);
-      let done = 0;
-      let references = 0;
-      for (const { key, value } of rows) {
-        const { refs } = decodeGrave(value);
+    const limit = gravesAtOnce + this.damaged.size;
+    const keys = this.tables.graves
+      .keys({ end: graveKey(bound, 0), limit })
+      .filter((key) => !this.damaged.has(key.toString('hex')));
+    if (keys.length === 0) return false;
+    const done = await this.store.commit((transaction) => this.dismantle(transaction, keys));
+    return done < keys.length || keys.length >= gravesAtOnce;
+  }
+
+  /** As many as a short transaction may take; how many that were. */
+  private dismantle(transaction: Transaction, keys: readonly Buffer[]): number {
+    let references = 0;
+    for (const [done, key] of keys.entries()) {
+      try {
+        const grave = this.tables.graves.get(key);
+        const refs = grave === undefined ? [] : decodeGrave(grave).refs;
         references += refs.length;
-        if (done > 0 && references > referencesAtOnce) break;
+        if (done > 0 && references > referencesAtOnce) return done;
         for (const ref of refs) this.drop(transaction, ref);
-        transaction.remove(this.tables.graves, key);
-        done++;
+      } catch (error) {
+        this.damaged.add(key.toString('hex'));
+        throw error; // undoes the whole slice: half of a grave must not be given back
       }
-      return done < rows.length || rows.length === gravesAtOnce;
-    });
+      transaction.remove(this.tables.graves, key);
+    }
+    return keys.length;
   }
 
   /** One reference less; with the last, the snapshot is dissolved. */
