@@ -1,7 +1,7 @@
 /**
  * Every reference on a snapshot that the namespace owns, for `check`: one per extent of a version,
- * and of a part whose extents no version has taken over. Rows are taken in batches, so what changes
- * meanwhile may be seen or not; `check` runs where nothing changes.
+ * and of a part whose extents no version has taken over. Rows are taken in batches; `check` walks
+ * them without an await, so that on a served directory too they are all of one view.
  */
 import type { Row, SnapshotRef, Table } from '../../blobseer-client/index.ts';
 import type { Context } from './context.ts';
