@@ -208,6 +208,7 @@ describe('users and check, on a directory', () => {
           ownerId: 'bob-id',
           createdMs: 0,
           location: '',
+          acl: 'private',
         }),
       );
     });

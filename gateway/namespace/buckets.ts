@@ -2,15 +2,27 @@
 import type { Transaction } from '../../blobseer-client/index.ts';
 import { type Context, invalidArgument, nextNumber } from './context.ts';
 import { NamespaceError } from './errors.ts';
-import { bucketEnd, bucketKey, escapeKey, justAfter, successor } from './keys.ts';
-import type { Bucket, ListPage, VersioningState } from './namespace.ts';
+import { bucketEnd, bucketKey, escapeKey, justAfter, successor, withTail } from './keys.ts';
+import type {
+  Bucket,
+  BucketDraft,
+  BucketSetting,
+  CannedAcl,
+  ListPage,
+  VersioningState,
+} from './namespace.ts';
 import { decodeBucket, encodeBucket } from './records.ts';
 
 const maxNameBytes = 255;
 /** As long as an S3 key's owner can sensibly be; keeps every row key within the table's limit. */
 export const maxUserIdBytes = 256;
 const maxBatchRows = 1000;
+/** More than a bucket can have. */
+const maxSettings = 250;
 const nothing = Buffer.alloc(0);
+
+/** Their numbers are in row keys on disk: never change one. */
+const settingNumbers: Readonly<Record<BucketSetting, number>> = { cors: 1, tagging: 2 };
 
 export interface BucketQuery {
   readonly ownerId: string;
@@ -78,13 +90,13 @@ export class Buckets {
     }
   }
 
-  create(transaction: Transaction, draft: Omit<Bucket, 'id' | 'versioning'>): Bucket | undefined {
+  create(transaction: Transaction, draft: BucketDraft): Bucket | undefined {
     const { tables } = this.context;
     const name = Buffer.from(draft.name);
     if (name.length === 0 || name.length > maxNameBytes) throw invalidArgument('bad bucket name');
     if (Buffer.byteLength(draft.ownerId) > maxUserIdBytes) throw invalidArgument('bad owner id');
     if (tables.buckets.has(name)) return undefined;
-    const { ownerId, createdMs, location } = draft;
+    const { ownerId, createdMs, location, acl } = draft;
     const id = nextNumber(this.context, transaction, 'buckets');
     const bucket: Bucket = {
       id,
@@ -92,6 +104,7 @@ export class Buckets {
       ownerId,
       createdMs,
       location,
+      acl,
       versioning: 'Unversioned',
     };
     transaction.put(tables.buckets, name, encodeBucket(bucket));
@@ -101,9 +114,28 @@ export class Buckets {
   }
 
   setVersioning(transaction: Transaction, id: number, versioning: VersioningState): void {
-    const bucket = this.expect(id);
-    const { buckets } = this.context.tables;
-    transaction.put(buckets, Buffer.from(bucket.name), encodeBucket({ ...bucket, versioning }));
+    this.replace(transaction, { ...this.expect(id), versioning });
+  }
+
+  setAcl(transaction: Transaction, id: number, acl: CannedAcl): void {
+    this.replace(transaction, { ...this.expect(id), acl });
+  }
+
+  setting(id: number, setting: BucketSetting): Buffer | undefined {
+    return this.context.tables.bucketSettings.get(settingRow(id, setting));
+  }
+
+  putSetting(
+    transaction: Transaction,
+    id: number,
+    setting: BucketSetting,
+    document: Buffer | undefined,
+  ): void {
+    this.expect(id);
+    const { bucketSettings } = this.context.tables;
+    const row = settingRow(id, setting);
+    if (document === undefined) transaction.remove(bucketSettings, row);
+    else transaction.put(bucketSettings, row, document);
   }
 
   /** The caller sees to the uploads. */
@@ -115,12 +147,25 @@ export class Buckets {
     transaction.remove(tables.buckets, Buffer.from(bucket.name));
     transaction.remove(tables.bucketsById, bucketKey(id));
     transaction.remove(tables.bucketsByOwner, ownerRow(bucket));
+    const settings = { start: bucketKey(id), end: bucketEnd(id), limit: maxSettings };
+    for (const row of tables.bucketSettings.keys(settings)) {
+      transaction.remove(tables.bucketSettings, row);
+    }
     return true;
+  }
+
+  private replace(transaction: Transaction, bucket: Bucket): void {
+    const { buckets } = this.context.tables;
+    transaction.put(buckets, Buffer.from(bucket.name), encodeBucket(bucket));
   }
 }
 
 function bucketPage(items: Bucket[], isTruncated: boolean): ListPage<Bucket> {
   return { items, commonPrefixes: [], isTruncated, last: items.at(-1)?.name ?? '' };
+}
+
+function settingRow(id: number, setting: BucketSetting): Buffer {
+  return withTail(bucketKey(id), Buffer.of(settingNumbers[setting]));
 }
 
 function ownerPrefix(ownerId: string): Buffer {

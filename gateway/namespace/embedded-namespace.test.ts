@@ -10,7 +10,7 @@ import {
   type SnapshotRef,
 } from '../../blobseer-client/index.ts';
 import { namespaceContract } from './contract/namespace-contract.ts';
-import { draftOf, ownerId, partOf, type Subject, uploadDraftOf } from './contract/subject.ts';
+import { bucketDraftOf, draftOf, partOf, type Subject, uploadDraftOf } from './contract/subject.ts';
 import type { Namespace } from './namespace.ts';
 import { openNamespace } from './store-namespace.ts';
 import { GraveRecorder } from './testing/grave-recorder.ts';
@@ -62,7 +62,7 @@ test('versions and parts hold their snapshots, and the last one gone leaves none
     const namespace = openNamespace(blobseer);
     const { store } = blobseer;
     const bucket = await store.commit((t) => {
-      const made = namespace.createBucket(t, { name: 'b', ownerId, createdMs: 1, location: '' });
+      const made = namespace.createBucket(t, bucketDraftOf('b'));
       assert.ok(made);
       namespace.setVersioning(t, made.id, 'Enabled');
       return made;

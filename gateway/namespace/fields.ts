@@ -1,6 +1,7 @@
 /** How the fields that several records share are written: ETags, checksums, headers, extents. */
 import type { ByteReader, ByteWriter } from './bytes.ts';
 import type {
+  CannedAcl,
   Checksum,
   ChecksumAlgorithm,
   Extent,
@@ -36,6 +37,16 @@ const algorithmNames: readonly ChecksumAlgorithm[] = [
   'SHA1',
   'SHA256',
 ];
+const aclNames: readonly CannedAcl[] = [
+  'private',
+  'public-read',
+  'public-read-write',
+  'authenticated-read',
+  'aws-exec-read',
+  'bucket-owner-read',
+  'bucket-owner-full-control',
+  'log-delivery-write',
+];
 
 /** A name by its place in a list (from 1), or 0 and its text. */
 function writeName(writer: ByteWriter, names: readonly string[], name: string): void {
@@ -58,6 +69,17 @@ export function writeStorageClass(writer: ByteWriter, storageClass: string): voi
 
 export function readStorageClass(reader: ByteReader): string {
   return readName(reader, storageClasses);
+}
+
+export function writeAcl(writer: ByteWriter, acl: CannedAcl): void {
+  writer.u8(aclNames.indexOf(acl) + 1);
+}
+
+export function readAcl(reader: ByteReader): CannedAcl {
+  const code = reader.u8();
+  const acl = aclNames[code - 1];
+  if (acl === undefined) throw new RangeError(`unknown ACL ${code}`);
+  return acl;
 }
 
 // --- ETags: 16 bytes where they look like an MD5, with the number of parts where multipart

@@ -9,6 +9,24 @@ import type { SnapshotRef, Transaction } from '../../blobseer-client/index.ts';
 
 export type VersioningState = 'Unversioned' | 'Enabled' | 'Suspended';
 
+/**
+ * Canned ACLs by their names in x-amz-acl. Of a bucket: 'private', 'public-read', 'public-read-write',
+ * 'authenticated-read', 'log-delivery-write'; of an object: all but the last.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl
+ */
+export type CannedAcl =
+  | 'private'
+  | 'public-read'
+  | 'public-read-write'
+  | 'authenticated-read'
+  | 'aws-exec-read'
+  | 'bucket-owner-read'
+  | 'bucket-owner-full-control'
+  | 'log-delivery-write';
+
+/** A bucket's settings that are kept as documents beside it: read only by who needs them. */
+export type BucketSetting = 'cors' | 'tagging';
+
 export interface Bucket {
   /** Never reused: a bucket deleted and made again has another id. */
   readonly id: number;
@@ -18,7 +36,11 @@ export interface Bucket {
   readonly versioning: VersioningState;
   /** As given in LocationConstraint; '' for us-east-1. */
   readonly location: string;
+  readonly acl: CannedAcl;
 }
+
+/** What the maker of a bucket decides. */
+export type BucketDraft = Omit<Bucket, 'id' | 'versioning'>;
 
 export interface User {
   readonly id: string;
@@ -77,6 +99,8 @@ export interface VersionDraft {
   readonly etag: string;
   readonly modifiedMs: number;
   readonly ownerId: string;
+  /** Undefined is 'private'. */
+  readonly acl?: CannedAcl;
   readonly storageClass: string;
   readonly headers: ObjectHeaders;
   readonly checksum?: Checksum;
@@ -85,6 +109,9 @@ export interface VersionDraft {
   /** Empty for an object that was not uploaded in parts. */
   readonly parts: readonly ObjectPart[];
 }
+
+/** What may be changed of a version that is there. */
+export type VersionChange = Partial<Pick<VersionDraft, 'tags' | 'acl'>>;
 
 /** A version as HEAD needs it. Extents and parts are read apart: there may be 10,000. */
 export interface ObjectVersion extends Omit<VersionDraft, 'extents' | 'parts'> {
@@ -146,6 +173,8 @@ export interface UploadDraft {
   readonly ownerId: string;
   readonly initiatorId: string;
   readonly initiatedMs: number;
+  /** Of the object it becomes; undefined is 'private'. */
+  readonly acl?: CannedAcl;
   readonly storageClass: string;
   readonly headers: ObjectHeaders;
   readonly tags?: Readonly<Record<string, string>>;
@@ -210,11 +239,18 @@ export interface Namespace {
     limit: number;
   }): ListPage<Bucket>;
   /** Undefined when the name is taken. */
-  createBucket(
-    transaction: Transaction,
-    draft: Omit<Bucket, 'id' | 'versioning'>,
-  ): Bucket | undefined;
+  createBucket(transaction: Transaction, draft: BucketDraft): Bucket | undefined;
   setVersioning(transaction: Transaction, bucketId: number, state: 'Enabled' | 'Suspended'): void;
+  setBucketAcl(transaction: Transaction, bucketId: number, acl: CannedAcl): void;
+  /** The document as it was put; undefined where the bucket has none. */
+  bucketSetting(bucketId: number, setting: BucketSetting): Buffer | undefined;
+  /** Replaces it, or removes it for `undefined`. Goes with its bucket. */
+  putBucketSetting(
+    transaction: Transaction,
+    bucketId: number,
+    setting: BucketSetting,
+    document: Buffer | undefined,
+  ): void;
   /** False when an object, version or delete marker is left. Open uploads are aborted with it. */
   deleteBucket(transaction: Transaction, bucketId: number): boolean;
   /** Undefined once the bucket is gone: inside a commit, the check that it still exists. */
@@ -255,13 +291,16 @@ export interface Namespace {
     versionId: string,
   ): DeleteOutcome;
 
-  /** Replaces the tags of a version that is there: false where it is not. It stays what it is otherwise. */
-  putTags(
+  /**
+   * Replaces tags or ACL of a version that is there: false where it is not. It stays what it is
+   * otherwise.
+   */
+  amendVersion(
     transaction: Transaction,
     bucket: Bucket,
     key: string,
     versionId: string,
-    tags: Readonly<Record<string, string>>,
+    change: VersionChange,
   ): boolean;
 
   /** Keys whose current version is an object. Cost follows the answer, not what lies between. */

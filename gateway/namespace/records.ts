@@ -2,6 +2,7 @@
 import type { SnapshotRef } from '../../blobseer-client/index.ts';
 import type { ByteReader, ByteWriter } from './bytes.ts';
 import {
+  readAcl,
   readChecksum,
   readChecksumKind,
   readEtag,
@@ -9,6 +10,7 @@ import {
   readHeaders,
   readStorageClass,
   readTags,
+  writeAcl,
   writeChecksum,
   writeChecksumKind,
   writeEtag,
@@ -55,6 +57,7 @@ export function encodeBucket(bucket: Bucket): Buffer {
   writer.u48(bucket.createdMs);
   writer.text(bucket.ownerId);
   writer.text(bucket.location);
+  writeAcl(writer, bucket.acl);
   return writer.finish();
 }
 
@@ -65,7 +68,11 @@ export function decodeBucket(value: Buffer, name: string): Bucket {
     const versioning = versioningStates[reader.u8()];
     if (versioning === undefined) throw new RangeError('unknown versioning state');
     const createdMs = reader.u48();
-    return { id, name, versioning, createdMs, ownerId: reader.text(), location: reader.text() };
+    const ownerId = reader.text();
+    const location = reader.text();
+    // Rows of the first release end here.
+    const acl = reader.remaining === 0 ? 'private' : readAcl(reader);
+    return { id, name, versioning, createdMs, ownerId, location, acl };
   });
 }
 
@@ -116,6 +123,7 @@ export function encodeUpload(draft: UploadDraft, generation: number): Buffer {
   writeChecksumKind(writer, draft.checksum);
   writeHeaders(writer, draft.headers);
   writeTags(writer, draft.tags);
+  if (draft.acl !== undefined) writeAcl(writer, draft.acl);
   return writer.finish();
 }
 
@@ -133,6 +141,7 @@ export function decodeUpload(
     const checksum = readChecksumKind(reader);
     const headers = readHeaders(reader);
     const tags = readTags(reader);
+    const acl = reader.remaining === 0 ? undefined : readAcl(reader);
     return {
       ...place,
       generation,
@@ -143,6 +152,7 @@ export function decodeUpload(
       headers,
       ...(checksum && { checksum }),
       ...(tags && { tags }),
+      ...(acl && { acl }),
     };
   });
 }

@@ -11,6 +11,9 @@ import { leaveBucket, sweepLeftovers } from './leftovers.ts';
 import type {
   AccessKey,
   Bucket,
+  BucketDraft,
+  BucketSetting,
+  CannedAcl,
   DeleteOutcome,
   Extent,
   ListedObject,
@@ -25,6 +28,7 @@ import type {
   UploadListPage,
   UploadListQuery,
   User,
+  VersionChange,
   VersionDraft,
   VersionListPage,
   VersionListQuery,
@@ -101,15 +105,29 @@ class StoreNamespace implements Namespace {
     return this.bucketTable.list(query);
   }
 
-  createBucket(
-    transaction: Transaction,
-    draft: Omit<Bucket, 'id' | 'versioning'>,
-  ): Bucket | undefined {
+  createBucket(transaction: Transaction, draft: BucketDraft): Bucket | undefined {
     return this.bucketTable.create(transaction, draft);
   }
 
   setVersioning(transaction: Transaction, bucketId: number, state: 'Enabled' | 'Suspended'): void {
     this.bucketTable.setVersioning(transaction, bucketId, state);
+  }
+
+  setBucketAcl(transaction: Transaction, bucketId: number, acl: CannedAcl): void {
+    this.bucketTable.setAcl(transaction, bucketId, acl);
+  }
+
+  bucketSetting(bucketId: number, setting: BucketSetting): Buffer | undefined {
+    return this.bucketTable.setting(bucketId, setting);
+  }
+
+  putBucketSetting(
+    transaction: Transaction,
+    bucketId: number,
+    setting: BucketSetting,
+    document: Buffer | undefined,
+  ): void {
+    this.bucketTable.putSetting(transaction, bucketId, setting, document);
   }
 
   deleteBucket(transaction: Transaction, bucketId: number): boolean {
@@ -169,14 +187,14 @@ class StoreNamespace implements Namespace {
     return this.versions.deleteVersion(transaction, bucket.id, key, versionId);
   }
 
-  putTags(
+  amendVersion(
     transaction: Transaction,
     bucket: Bucket,
     key: string,
     versionId: string,
-    tags: Readonly<Record<string, string>>,
+    change: VersionChange,
   ): boolean {
-    return this.versions.putTags(transaction, bucket.id, key, versionId, tags);
+    return this.versions.amend(transaction, bucket.id, key, versionId, change);
   }
 
   listObjects(bucketId: number, query: ListQuery): ListPage<ListedObject> {

@@ -8,6 +8,8 @@ export interface Tables {
   readonly bucketsById: Table;
   /** Escaped owner id + 00 00 + name -> nothing. */
   readonly bucketsByOwner: Table;
+  /** Bucket id (6) + number of the setting (1) -> its document. */
+  readonly bucketSettings: Table;
   /** Names of counters -> the last number given out. */
   readonly counters: Table;
   /** 6 bytes of a hash -> the owner id they stand for in entries and versions. */
@@ -35,6 +37,7 @@ export function openTables(store: Store): Tables {
     buckets: store.table('buckets'),
     bucketsById: store.table('buckets-by-id'),
     bucketsByOwner: store.table('buckets-by-owner'),
+    bucketSettings: store.table('bucket-settings'),
     counters: store.table('counters'),
     owners: store.table('owners'),
     entries: store.table('entries'),

@@ -9,7 +9,7 @@
  *   entry        format (1), birth as in the row key (8), head
  *   head         flags (1), random part of the version id (4, unless null), size, ETag, time (6),
  *                owner, storage class, kind of checksum
- *   rest         digest, headers, tags, extents, parts; of either more than `maxInline` only the
+ *   rest         digest, headers, tags, ACL (where the flag says so), extents, parts; of either more than `maxInline` only the
  *                number, and the items in rows of their own, `chunkItems` to a row
  *
  * `format` is raised when a layout changes; a reader refuses what it does not know.
@@ -17,6 +17,7 @@
 import type { Transaction } from '../../blobseer-client/index.ts';
 import type { ByteReader, ByteWriter } from './bytes.ts';
 import {
+  readAcl,
   readChecksumKind,
   readDigest,
   readEtag,
@@ -25,6 +26,7 @@ import {
   readObjectPart,
   readStorageClass,
   readTags,
+  writeAcl,
   writeChecksumKind,
   writeDigest,
   writeEtag,
@@ -53,7 +55,7 @@ export const maxInline = 4;
 /** About 4 KiB of parts with a checksum. */
 export const chunkItems = 128;
 
-const flag = { deleteMarker: 1, null: 2 } as const;
+const flag = { deleteMarker: 1, null: 2, acl: 4 } as const;
 
 /** A version as this namespace hands it out: it knows where its extents and parts are. */
 export interface StoredVersion extends ObjectVersion {
@@ -74,6 +76,7 @@ export interface VersionFlags {
 // --- heads
 
 interface Head extends VersionFlags {
+  readonly hasAcl: boolean;
   readonly versionId: string;
   readonly size: number;
   readonly etag: string;
@@ -91,6 +94,7 @@ function readHead(reader: ByteReader, birth: Buffer, birthAt: number, owners: Ow
   return {
     isDeleteMarker: (flags & flag.deleteMarker) !== 0,
     isNull,
+    hasAcl: (flags & flag.acl) !== 0,
     versionId: isNull ? nullVersionId : encodeVersionId(birth, birthAt, reader.buffer, randomAt),
     size: reader.varint(),
     etag: readEtag(reader),
@@ -179,7 +183,9 @@ export function encodeVersion(
 ): EncodedVersion {
   const writer = newRow();
   writer.u8(
-    (draft.isDeleteMarker ? flag.deleteMarker : 0) | (random === undefined ? flag.null : 0),
+    (draft.isDeleteMarker ? flag.deleteMarker : 0) |
+      (random === undefined ? flag.null : 0) |
+      (draft.acl === undefined ? 0 : flag.acl),
   );
   if (random !== undefined) writer.raw(random);
   writer.varint(draft.size);
@@ -192,6 +198,7 @@ export function encodeVersion(
   if (draft.checksum !== undefined) writeDigest(writer, draft.checksum);
   writeHeaders(writer, draft.headers);
   writeTags(writer, draft.tags);
+  if (draft.acl !== undefined) writeAcl(writer, draft.acl);
   const extentChunks = writeItems(writer, draft.extents, writeExtent);
   const partChunks = writeItems(writer, draft.parts, writeObjectPart);
   return { entry, value: writer.finish(), extentChunks, partChunks };
@@ -209,6 +216,7 @@ export function decodeVersion(
     const checksum = head.checksum && readDigest(reader, head.checksum);
     const headers = readHeaders(reader);
     const tags = readTags(reader);
+    const acl = head.hasAcl ? readAcl(reader) : undefined;
     const extents = readItems(reader, readExtent);
     const parts = readItems(reader, readObjectPart);
     const version: Writable<StoredVersion> = {
@@ -230,6 +238,7 @@ export function decodeVersion(
     };
     if (checksum !== undefined) version.checksum = checksum;
     if (tags !== undefined) version.tags = tags;
+    if (acl !== undefined) version.acl = acl;
     return version;
   });
 }

@@ -29,6 +29,7 @@ import type {
   Extent,
   ObjectPart,
   ObjectVersion,
+  VersionChange,
   VersionDraft,
 } from './namespace.ts';
 import { chunkRows, putChunks, removeChunks } from './version-chunks.ts';
@@ -142,12 +143,12 @@ export class Versions {
   }
 
   /** Only the version's own row changes: an entry has no tags, and chunks hold extents and parts. */
-  putTags(
+  amend(
     transaction: Transaction,
     bucketId: number,
     key: string,
     versionId: string,
-    tags: Readonly<Record<string, string>>,
+    change: VersionChange,
   ): boolean {
     this.buckets.expect(bucketId);
     const place = lookupPlace(bucketId, key);
@@ -157,7 +158,7 @@ export class Versions {
     const extents = this.extents(bucketId, version);
     const parts = this.parts(bucketId, version);
     const random = decodeVersionId(version.versionId)?.random;
-    const draft: VersionDraft = { ...version, tags, extents, parts };
+    const draft: VersionDraft = { ...version, ...change, extents, parts };
     const { value } = encodeVersion(transaction, draft, version.birth, random, this.context.owners);
     transaction.put(this.context.tables.versions, row.key, value);
     return true;

@@ -103,6 +103,7 @@ export async function createBucket(request: S3Request, services: Services): Prom
       ownerId: userId,
       createdMs: clock.nowMs(),
       location,
+      acl: 'private',
     });
     if (created === undefined) {
       throw new S3Error('BucketAlreadyExists', { fields: { BucketName: request.bucket } });

@@ -56,7 +56,7 @@ async function replaceTags(
   return await blobseer.store.commit((transaction) => {
     const bucket = presentBucket(namespace, loadedBucket(request));
     const version = findVersion(namespace, bucket, key, query.get('versionId'));
-    namespace.putTags(transaction, bucket, key, version.versionId, tags);
+    namespace.amendVersion(transaction, bucket, key, version.versionId, { tags });
     return { bucket, version };
   });
 }

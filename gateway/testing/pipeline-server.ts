@@ -29,6 +29,7 @@ const bucketOf = (name: string, ownerId: string): Bucket => ({
   createdMs: 0,
   versioning: 'Unversioned',
   location: '',
+  acl: 'private',
 });
 
 /** Buckets: `mine` is the user's, `theirs` somebody else's. */

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import type { User } from '../namespace.ts';
 import {
   blobIds,
+  bucketDraftOf,
   draftOf,
   everything,
   makeBucket,
@@ -51,10 +52,38 @@ export function bucketsContract(open: OpenSubject): void {
   );
 
   test(
+    'ACL and settings are kept, go with their bucket, and touch no other',
+    onSubject(open, async (subject) => {
+      const { namespace, commit } = subject;
+      const bucket = await makeBucket(subject);
+      const other = await makeBucket(subject, 'other');
+      assert.equal(bucket.acl, 'private');
+      await commit((t) => {
+        namespace.setBucketAcl(t, bucket.id, 'public-read');
+        namespace.setVersioning(t, bucket.id, 'Enabled');
+        namespace.putBucketSetting(t, bucket.id, 'cors', Buffer.from('rules'));
+        namespace.putBucketSetting(t, bucket.id, 'tagging', Buffer.from('tags'));
+        namespace.putBucketSetting(t, other.id, 'cors', Buffer.from('others'));
+      });
+      const { acl, versioning } = namespace.bucket('bucket') ?? {};
+      assert.deepEqual({ acl, versioning }, { acl: 'public-read', versioning: 'Enabled' });
+      assert.equal(namespace.bucketSetting(bucket.id, 'cors')?.toString(), 'rules');
+      await commit((t) => namespace.putBucketSetting(t, bucket.id, 'cors', undefined));
+      assert.equal(namespace.bucketSetting(bucket.id, 'cors'), undefined);
+      assert.equal(namespace.bucketSetting(bucket.id, 'tagging')?.toString(), 'tags');
+      await commit((t) => namespace.deleteBucket(t, bucket.id));
+      assert.equal(namespace.bucketSetting(bucket.id, 'tagging'), undefined);
+      assert.equal(namespace.bucketSetting(other.id, 'cors')?.toString(), 'others');
+      const late = commit((t) => namespace.putBucketSetting(t, bucket.id, 'cors', Buffer.of()));
+      await assert.rejects(late, { kind: 'no-such-bucket' });
+    }),
+  );
+
+  test(
     'an undone commit leaves no trace of a bucket',
     onSubject(open, async ({ namespace, commit }) => {
       const undone = commit((t) => {
-        namespace.createBucket(t, { name: 'b', ownerId, createdMs: 1, location: '' });
+        namespace.createBucket(t, bucketDraftOf('b'));
         assert.ok(namespace.bucket('b'), 'reads inside a commit see its writes');
         throw new Error('undo');
       });
@@ -133,12 +162,7 @@ export function bucketsContract(open: OpenSubject): void {
       for (const name of [...names].reverse()) {
         for (const owner of [ownerId, 'x']) {
           await commit((t) => {
-            const draft = {
-              name: `${owner[0]}${name}`,
-              ownerId: owner,
-              createdMs: 1,
-              location: '',
-            };
+            const draft = { ...bucketDraftOf(`${owner[0]}${name}`), ownerId: owner };
             assert.ok(namespace.createBucket(t, draft));
           });
         }

@@ -1,6 +1,14 @@
 /** What the contract's cases are run on, and the drafts they write. */
 import type { SnapshotRef, Transaction } from '../../../blobseer-client/index.ts';
-import type { Bucket, Extent, Namespace, Part, UploadDraft, VersionDraft } from '../namespace.ts';
+import type {
+  Bucket,
+  BucketDraft,
+  Extent,
+  Namespace,
+  Part,
+  UploadDraft,
+  VersionDraft,
+} from '../namespace.ts';
 
 export interface Subject {
   readonly namespace: Namespace;
@@ -31,13 +39,17 @@ export const ownerId = 'ab'.repeat(32);
 export const md5OfNothing = 'd41d8cd98f00b204e9800998ecf8427e';
 export const noHeaders = { system: {}, user: {} };
 
+export function bucketDraftOf(name: string): BucketDraft {
+  return { name, ownerId, createdMs: 1_700_000_000_000, location: '', acl: 'private' };
+}
+
 export async function makeBucket(
   { commit, namespace }: Subject,
   name = 'bucket',
   versioning: 'Unversioned' | 'Enabled' | 'Suspended' = 'Unversioned',
 ): Promise<Bucket> {
   return commit((transaction) => {
-    const draft = { name, ownerId, createdMs: 1_700_000_000_000, location: '' };
+    const draft = bucketDraftOf(name);
     const bucket = namespace.createBucket(transaction, draft);
     if (bucket === undefined) throw new Error(`bucket ${name} is there already`);
     if (versioning !== 'Unversioned') namespace.setVersioning(transaction, bucket.id, versioning);

@@ -1,7 +1,7 @@
 /** The contract on versions: what each of S3's versioning states does, told in examples. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Bucket, ObjectPart, VersionDraft } from '../namespace.ts';
+import type { Bucket, ObjectPart, VersionChange, VersionDraft } from '../namespace.ts';
 import {
   blobIds,
   draftOf,
@@ -240,6 +240,7 @@ export function versionsContract(open: OpenSubject): void {
         },
         checksum: { algorithm: 'CRC32', type: 'COMPOSITE', value: `${crc}-2` },
         tags: { a: '1', b: '' },
+        acl: 'public-read',
         extents: [
           { snapshot: { blobId: 2 ** 48 - 1, version: 3 }, offset: 9, length: 2 ** 40 },
           extentOf(4, 5),
@@ -264,6 +265,28 @@ export function versionsContract(open: OpenSubject): void {
         ...{ size, etag, modifiedMs, ownerId: owner, storageClass },
         checksum: { algorithm: 'CRC32', type: 'COMPOSITE' },
       });
+    }),
+  );
+
+  test(
+    'tags and ACL of a version are changed alone, of the current one and of older ones',
+    onSubject(open, async (subject) => {
+      const { namespace, commit } = subject;
+      const bucket = await makeBucket(subject, 'bucket', 'Enabled');
+      const extents = Array.from({ length: 9 }, (_, index) => extentOf(index + 1, 1));
+      const draft = draftOf(0, 9, { extents, tags: { a: '1' } });
+      const old = await commit((t) => namespace.putVersion(t, bucket, key, draft));
+      const now = await commit((t) => namespace.putVersion(t, bucket, key, draftOf(20)));
+      const amend = (id: string, change: VersionChange) =>
+        commit((t) => namespace.amendVersion(t, bucket, key, id, change));
+      assert.equal(await amend(old.versionId, { acl: 'public-read' }), true);
+      assert.equal(await amend(now.versionId, { tags: { b: '2' } }), true);
+      assert.equal(await amend('null', { acl: 'private' }), false);
+      const changed = namespace.version(bucket.id, key, old.versionId);
+      assert.deepEqual(changed, { ...old, acl: 'public-read' });
+      assert.deepEqual(changed && namespace.extents(bucket.id, changed), extents);
+      const { tags, acl } = namespace.current(bucket.id, key) ?? {};
+      assert.deepEqual({ tags, acl }, { tags: { b: '2' }, acl: undefined });
     }),
   );
 
