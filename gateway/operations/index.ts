@@ -26,7 +26,7 @@ import {
   createMultipartUpload,
   uploadPart,
 } from './multipart.ts';
-import type { Level, Operation } from './operation.ts';
+import type { Access, Level, Operation } from './operation.ts';
 import { putObject } from './put-object.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './tagging.ts';
 import * as unconfigured from './unconfigured.ts';
@@ -44,12 +44,13 @@ const maxCompleteBytes = 8 * 1024 * 1024;
 type Row = Omit<Operation, 'name'>;
 type Handler = Operation['handler'];
 
-type RowOptions = Partial<Omit<Row, 'level' | 'method' | 'iamAction' | 'handler'>>;
+type RowOptions = Partial<Omit<Row, 'level' | 'method' | 'iamAction' | 'access' | 'handler'>>;
 
 function row(
   level: Level,
   method: Operation['method'],
   iamAction: string,
+  access: Access,
   handler: Handler,
   options: RowOptions = {},
 ): Row {
@@ -57,20 +58,26 @@ function row(
     level,
     method,
     iamAction: `s3:${iamAction}`,
+    access,
     body: 'none',
     ...options,
     ...(handler === undefined ? {} : { handler }),
   };
 }
 
-/** A sub-resource of a bucket: `?cors`, or `?metrics&id=`. */
+/** A setting of a bucket, its owner's alone: `?cors`, or `?metrics&id=`. */
 function ofBucket(
   method: Operation['method'],
   query: string,
   iamAction: string,
   handler?: Handler,
 ): Row {
-  return row('bucket', method, iamAction, handler, { query: query.split('&') });
+  return row('bucket', method, iamAction, 'bucket-owner', handler, { query: query.split('&') });
+}
+
+/** The same as a document that is put. */
+function putOfBucket(query: string, iamAction: string, handler: Handler): Row {
+  return row('bucket', 'PUT', iamAction, 'bucket-owner', handler, settings(query));
 }
 
 /** A sub-resource of an object: `?acl`. */
@@ -78,58 +85,94 @@ function ofObject(
   method: Operation['method'],
   query: string,
   iamAction: string,
+  access: Access,
   handler?: Handler,
 ): Row {
-  return row('object', method, iamAction, handler, { query: query.split('&') });
+  return row('object', method, iamAction, access, handler, { query: query.split('&') });
 }
 
 function xml(maxDocumentBytes: number, options: RowOptions = {}): RowOptions {
   return { body: 'xml', maxDocumentBytes, ...options };
 }
 
-const rows: { readonly [Action in S3Action]: Row } = {
-  ListBuckets: row('service', 'GET', 'ListAllMyBuckets', listBuckets),
+/** The document of a sub-resource. */
+function settings(query: string): RowOptions {
+  return xml(maxSettingsBytes, { query: [query] });
+}
 
-  CreateBucket: row('bucket', 'PUT', 'CreateBucket', createBucket, {
+const rows: { readonly [Action in S3Action]: Row } = {
+  ListBuckets: row('service', 'GET', 'ListAllMyBuckets', 'signed', listBuckets),
+
+  CreateBucket: row('bucket', 'PUT', 'CreateBucket', 'signed', createBucket, {
     ...xml(maxSettingsBytes),
     createsBucket: true,
   }),
-  HeadBucket: row('bucket', 'HEAD', 'ListBucket', headBucket),
-  DeleteBucket: row('bucket', 'DELETE', 'DeleteBucket', deleteBucket),
+  HeadBucket: row('bucket', 'HEAD', 'ListBucket', 'bucket:READ', headBucket),
+  DeleteBucket: row('bucket', 'DELETE', 'DeleteBucket', 'bucket-owner', deleteBucket),
   GetBucketLocation: ofBucket('GET', 'location', 'GetBucketLocation', getBucketLocation),
   CreateSession: ofBucket('GET', 'session', 'CreateSession'),
 
-  PutObject: row('object', 'PUT', 'PutObject', putObject, { body: 'stream' }),
-  CopyObject: row('object', 'PUT', 'PutObject', copyObject, { header: 'x-amz-copy-source' }),
-  GetObject: row('object', 'GET', 'GetObject', getObject),
-  HeadObject: row('object', 'HEAD', 'GetObject', headObject),
-  DeleteObject: row('object', 'DELETE', 'DeleteObject', deleteObject),
+  PutObject: row('object', 'PUT', 'PutObject', 'bucket:WRITE', putObject, { body: 'stream' }),
+  CopyObject: row('object', 'PUT', 'PutObject', 'bucket:WRITE', copyObject, {
+    header: 'x-amz-copy-source',
+  }),
+  GetObject: row('object', 'GET', 'GetObject', 'object:READ', getObject),
+  HeadObject: row('object', 'HEAD', 'GetObject', 'object:READ', headObject),
+  DeleteObject: row('object', 'DELETE', 'DeleteObject', 'bucket:WRITE', deleteObject),
   DeleteObjects: row(
     'bucket',
     'POST',
     'DeleteObject',
+    'each-key',
     deleteObjects,
     xml(maxDeleteBytes, { query: ['delete'], requiresDigest: true }),
   ),
-  GetObjectAttributes: ofObject('GET', 'attributes', 'GetObjectAttributes', getObjectAttributes),
-  RenameObject: ofObject('PUT', 'renameObject', 'RenameObject'),
-  RestoreObject: ofObject('POST', 'restore', 'RestoreObject'),
-  SelectObjectContent: ofObject('POST', 'select', 'GetObject'),
-  GetObjectTorrent: ofObject('GET', 'torrent', 'GetObject', unconfigured.getObjectTorrent),
-  UpdateObjectEncryption: ofObject('PUT', 'encryption', 'UpdateObjectEncryption'),
-  PostObject: row('bucket', 'POST', 'PutObject', undefined),
-  OptionsObject: row('object', 'OPTIONS', 'GetObject', undefined),
+  GetObjectAttributes: ofObject(
+    'GET',
+    'attributes',
+    'GetObjectAttributes',
+    'object:READ',
+    getObjectAttributes,
+  ),
+  RenameObject: ofObject('PUT', 'renameObject', 'RenameObject', 'bucket-owner'),
+  RestoreObject: ofObject('POST', 'restore', 'RestoreObject', 'bucket-owner'),
+  SelectObjectContent: ofObject('POST', 'select', 'GetObject', 'bucket-owner'),
+  GetObjectTorrent: ofObject(
+    'GET',
+    'torrent',
+    'GetObject',
+    'object:READ',
+    unconfigured.getObjectTorrent,
+  ),
+  UpdateObjectEncryption: ofObject('PUT', 'encryption', 'UpdateObjectEncryption', 'bucket-owner'),
+  PostObject: row('bucket', 'POST', 'PutObject', 'handler', undefined),
+  OptionsObject: row('object', 'OPTIONS', 'GetObject', 'handler', undefined),
 
-  ListObjects: row('bucket', 'GET', 'ListBucket', listObjects),
-  ListObjectsV2: ofBucket('GET', 'list-type', 'ListBucket', listObjectsV2),
-  ListObjectVersions: ofBucket('GET', 'versions', 'ListBucketVersions', listObjectVersions),
+  ListObjects: row('bucket', 'GET', 'ListBucket', 'bucket:READ', listObjects),
+  ListObjectsV2: row('bucket', 'GET', 'ListBucket', 'bucket:READ', listObjectsV2, {
+    query: ['list-type'],
+  }),
+  ListObjectVersions: row(
+    'bucket',
+    'GET',
+    'ListBucketVersions',
+    'bucket:READ',
+    listObjectVersions,
+    { query: ['versions'] },
+  ),
 
-  CreateMultipartUpload: ofObject('POST', 'uploads', 'PutObject', createMultipartUpload),
-  UploadPart: row('object', 'PUT', 'PutObject', uploadPart, {
+  CreateMultipartUpload: ofObject(
+    'POST',
+    'uploads',
+    'PutObject',
+    'bucket:WRITE',
+    createMultipartUpload,
+  ),
+  UploadPart: row('object', 'PUT', 'PutObject', 'bucket:WRITE', uploadPart, {
     query: ['partNumber', 'uploadId'],
     body: 'stream',
   }),
-  UploadPartCopy: row('object', 'PUT', 'PutObject', uploadPartCopy, {
+  UploadPartCopy: row('object', 'PUT', 'PutObject', 'bucket:WRITE', uploadPartCopy, {
     query: ['partNumber', 'uploadId'],
     header: 'x-amz-copy-source',
   }),
@@ -137,6 +180,7 @@ const rows: { readonly [Action in S3Action]: Row } = {
     'object',
     'POST',
     'PutObject',
+    'bucket:WRITE',
     completeMultipartUpload,
     xml(maxCompleteBytes, { query: ['uploadId'], checksumsOfObject: true }),
   ),
@@ -144,45 +188,79 @@ const rows: { readonly [Action in S3Action]: Row } = {
     'DELETE',
     'uploadId',
     'AbortMultipartUpload',
+    'upload',
     abortMultipartUpload,
   ),
-  ListParts: ofObject('GET', 'uploadId', 'ListMultipartUploadParts', listParts),
-  ListMultipartUploads: ofBucket(
+  ListParts: ofObject('GET', 'uploadId', 'ListMultipartUploadParts', 'upload', listParts),
+  ListMultipartUploads: row(
+    'bucket',
     'GET',
-    'uploads',
     'ListBucketMultipartUploads',
+    'bucket:READ',
     listMultipartUploads,
+    { query: ['uploads'] },
   ),
 
-  GetObjectTagging: ofObject('GET', 'tagging', 'GetObjectTagging', getObjectTagging),
+  GetObjectTagging: ofObject(
+    'GET',
+    'tagging',
+    'GetObjectTagging',
+    'bucket-owner',
+    getObjectTagging,
+  ),
   PutObjectTagging: row(
     'object',
     'PUT',
     'PutObjectTagging',
+    'bucket-owner',
     putObjectTagging,
-    xml(maxSettingsBytes, { query: ['tagging'] }),
+    settings('tagging'),
   ),
-  DeleteObjectTagging: ofObject('DELETE', 'tagging', 'DeleteObjectTagging', deleteObjectTagging),
-  GetObjectAnnotation: ofObject('GET', 'annotation&annotationName', 'GetObjectAnnotation'),
-  PutObjectAnnotation: ofObject('PUT', 'annotation', 'PutObjectAnnotation'),
-  DeleteObjectAnnotation: ofObject('DELETE', 'annotation', 'DeleteObjectAnnotation'),
-  ListObjectAnnotations: ofObject('GET', 'annotation', 'ListObjectAnnotations'),
-  GetObjectAcl: ofObject('GET', 'acl', 'GetObjectAcl', unconfigured.getObjectAcl),
-  PutObjectAcl: ofObject('PUT', 'acl', 'PutObjectAcl'),
+  DeleteObjectTagging: ofObject(
+    'DELETE',
+    'tagging',
+    'DeleteObjectTagging',
+    'bucket-owner',
+    deleteObjectTagging,
+  ),
+  GetObjectAnnotation: ofObject(
+    'GET',
+    'annotation&annotationName',
+    'GetObjectAnnotation',
+    'bucket-owner',
+  ),
+  PutObjectAnnotation: ofObject('PUT', 'annotation', 'PutObjectAnnotation', 'bucket-owner'),
+  DeleteObjectAnnotation: ofObject(
+    'DELETE',
+    'annotation',
+    'DeleteObjectAnnotation',
+    'bucket-owner',
+  ),
+  ListObjectAnnotations: ofObject('GET', 'annotation', 'ListObjectAnnotations', 'bucket-owner'),
+  GetObjectAcl: ofObject(
+    'GET',
+    'acl',
+    'GetObjectAcl',
+    'object:READ_ACP',
+    unconfigured.getObjectAcl,
+  ),
+  PutObjectAcl: ofObject('PUT', 'acl', 'PutObjectAcl', 'bucket-owner'),
   GetObjectLegalHold: ofObject(
     'GET',
     'legal-hold',
     'GetObjectLegalHold',
+    'bucket-owner',
     unconfigured.getObjectLock,
   ),
-  PutObjectLegalHold: ofObject('PUT', 'legal-hold', 'PutObjectLegalHold'),
+  PutObjectLegalHold: ofObject('PUT', 'legal-hold', 'PutObjectLegalHold', 'bucket-owner'),
   GetObjectRetention: ofObject(
     'GET',
     'retention',
     'GetObjectRetention',
+    'bucket-owner',
     unconfigured.getObjectLock,
   ),
-  PutObjectRetention: ofObject('PUT', 'retention', 'PutObjectRetention'),
+  PutObjectRetention: ofObject('PUT', 'retention', 'PutObjectRetention', 'bucket-owner'),
   GetObjectLockConfiguration: ofBucket(
     'GET',
     'object-lock',
@@ -192,13 +270,7 @@ const rows: { readonly [Action in S3Action]: Row } = {
   PutObjectLockConfiguration: ofBucket('PUT', 'object-lock', 'PutBucketObjectLockConfiguration'),
 
   GetBucketVersioning: ofBucket('GET', 'versioning', 'GetBucketVersioning', getBucketVersioning),
-  PutBucketVersioning: row(
-    'bucket',
-    'PUT',
-    'PutBucketVersioning',
-    putBucketVersioning,
-    xml(maxSettingsBytes, { query: ['versioning'] }),
-  ),
+  PutBucketVersioning: putOfBucket('versioning', 'PutBucketVersioning', putBucketVersioning),
   GetBucketAbac: ofBucket('GET', 'abac', 'GetBucketAbac', unconfigured.getBucketAbac),
   PutBucketAbac: ofBucket('PUT', 'abac', 'PutBucketAbac'),
   GetBucketAccelerateConfiguration: ofBucket(
@@ -208,7 +280,9 @@ const rows: { readonly [Action in S3Action]: Row } = {
     unconfigured.getBucketAccelerateConfiguration,
   ),
   PutBucketAccelerateConfiguration: ofBucket('PUT', 'accelerate', 'PutAccelerateConfiguration'),
-  GetBucketAcl: ofBucket('GET', 'acl', 'GetBucketAcl', unconfigured.getBucketAcl),
+  GetBucketAcl: row('bucket', 'GET', 'GetBucketAcl', 'bucket:READ_ACP', unconfigured.getBucketAcl, {
+    query: ['acl'],
+  }),
   PutBucketAcl: ofBucket('PUT', 'acl', 'PutBucketAcl'),
   GetBucketAnalyticsConfiguration: ofBucket(
     'GET',

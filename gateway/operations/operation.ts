@@ -81,11 +81,36 @@ export type BodyKind =
   /** An object's bytes. */
   | 'stream';
 
+/** What an ACL can grant on a bucket, and on an object (where WRITE means nothing). */
+export type BucketPermission = 'READ' | 'WRITE' | 'READ_ACP' | 'WRITE_ACP';
+export type ObjectPermission = 'READ' | 'READ_ACP' | 'WRITE_ACP';
+
+/**
+ * Who may: everything is denied that this does not allow. The first three are decided by
+ * pipeline/admit.ts before the handler runs, the others by it or with it, as each says.
+ */
+export type Access =
+  /** Any user; never anonymous. */
+  | 'signed'
+  /** The bucket's owner: settings, and whatever ACLs do not speak of. */
+  | 'bucket-owner'
+  /** Whoever the bucket's ACL grants it. */
+  | `bucket:${BucketPermission}`
+  /** Whoever the ACL of the version grants it: decided where the version is found (objects/find.ts). */
+  | `object:${ObjectPermission}`
+  /** The upload's initiator and the bucket's owner: decided where the upload is found. */
+  | 'upload'
+  /** Bucket WRITE, but who signs is answered key by key (DeleteObjects). */
+  | 'each-key'
+  /** The handler decides: a preflight is nobody's, a form says only in its body who sends it. */
+  | 'handler';
+
 export interface Operation {
   /** The S3 action's name, verbatim: 'PutObject'. */
   readonly name: string;
   /** The IAM action: 's3:PutObject'. */
   readonly iamAction: string;
+  readonly access: Access;
   readonly level: Level;
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE' | 'OPTIONS';
   /** Sub-resources (query parameters) that must all be present: ['uploadId', 'partNumber']. */

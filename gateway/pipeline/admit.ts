@@ -31,7 +31,7 @@ export function admit(input: AdmitInput): Bucket | undefined {
   if (bucket === undefined) {
     throw new S3Error('NoSuchBucket', { fields: { BucketName: input.bucketName } });
   }
-  requireBucketUse(requireIdentity(authenticated), bucket);
+  if (operation.access !== 'handler') requireBucketUse(requireIdentity(authenticated), bucket);
   const expected = input.headers.get('x-amz-expected-bucket-owner');
   if (expected !== undefined) {
     requireExpectedBucketOwner(expected, namespace.user(bucket.ownerId)?.accountId);

@@ -9,7 +9,15 @@ const row = (
   level: Operation['level'],
   method: Operation['method'],
   rest: Partial<Operation>,
-): Operation => ({ name, iamAction: `s3:${name}`, level, method, body: 'none', ...rest });
+): Operation => ({
+  name,
+  iamAction: `s3:${name}`,
+  access: level === 'service' || rest.createsBucket === true ? 'signed' : 'bucket-owner',
+  level,
+  method,
+  body: 'none',
+  ...rest,
+});
 
 /** What arrived, as JSON. */
 function echo(name: string) {
