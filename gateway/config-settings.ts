@@ -19,9 +19,11 @@ export interface Setting {
   /** False for secrets: every user of the machine can read a process's arguments. */
   readonly flag: boolean;
   readonly repeatable: boolean;
+  /** On or off: its flag takes no value. */
+  readonly isSwitch: boolean;
   readonly secret: boolean;
   readonly defaults: readonly string[] | undefined;
-  /** Metavariable for help texts. */
+  /** Metavariable for help texts; '' for a switch. */
   readonly value: string;
   readonly help: string;
   readonly allowed: string;
@@ -33,6 +35,7 @@ export type SettingName =
   | 'workers'
   | 'domain'
   | 'region'
+  | 'sigv2'
   | 'tls-cert'
   | 'tls-key'
   | 'log-level'
@@ -69,6 +72,13 @@ export const settings: readonly Setting[] = [
     value: 'REGION',
     help: 'accept signatures for this region alone; any by default',
     allowed: 'a region name of letters, digits and dashes, such as us-east-1',
+  }),
+  setting('sigv2', {
+    value: '',
+    isSwitch: true,
+    defaults: ['off'],
+    help: 'accept Signature Version 2 too, for old clients; it signs neither bodies nor most headers',
+    allowed: 'on, true, yes, 1, off, false, no or 0',
   }),
   setting('tls-cert', {
     value: 'FILE',
@@ -112,6 +122,7 @@ function setting(
     environment: `BLOBSEER_S3_${name.toUpperCase().replaceAll('-', '_')}`,
     flag: true,
     repeatable: false,
+    isSwitch: false,
     secret: false,
     defaults: undefined,
     ...rest,
@@ -160,6 +171,12 @@ export function parseRegion(given: readonly [string, string] | undefined): strin
   if (given === undefined) return undefined;
   if (!/^[A-Za-z0-9-]{1,64}$/.test(given[0])) refuse('region', ...given);
   return given[0];
+}
+
+export function parseSwitch(name: SettingName, text: string, origin: string): boolean {
+  if (/^(on|true|yes|1)$/i.test(text)) return true;
+  if (/^(off|false|no|0)$/i.test(text)) return false;
+  return refuse(name, text, origin);
 }
 
 export function parseLogLevel(text: string, origin: string): LogLevel {

@@ -39,11 +39,22 @@ describe('sources', () => {
       workers: 1,
       domains: [],
       region: undefined,
+      sigv2: false,
       tls: [],
       logLevel: 'info',
       rootCredentials: undefined,
     });
     assert.ok(Object.isFrozen(config));
+  });
+
+  test('a switch is on by its flag alone, by a word, or by a boolean of the file', () => {
+    assert.equal(load({ sigv2: ['true'] }).config.sigv2, true);
+    assert.equal(load({}, { BLOBSEER_S3_SIGV2: '1' }).config.sigv2, true);
+    assert.equal(load({}, { BLOBSEER_S3_SIGV2: 'off' }).config.sigv2, false);
+    assert.equal(load({ config: [file('on.yaml', 'sigv2: true\n')] }).config.sigv2, true);
+    assert.equal(load({ config: [file('off.json', '{"sigv2": false}')] }).config.sigv2, false);
+    refuses(() => load({}, { BLOBSEER_S3_SIGV2: 'maybe' }), /^sigv2/, /BLOBSEER_S3_SIGV2/, /off/);
+    refuses(() => load({ config: [file('bad.yaml', 'sigv2: 2\n')] }), /sigv2 must be on/);
   });
 
   test('flags win over the environment, the environment over the file', () => {

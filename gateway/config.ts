@@ -14,6 +14,7 @@ import {
   parseLogLevel,
   parseRegion,
   parseRootCredentials,
+  parseSwitch,
   parseTlsPairs,
   parseWorkers,
   type Setting,
@@ -50,6 +51,8 @@ export interface Config {
   readonly domains: readonly string[];
   /** Undefined: a signature for any region is accepted and answers say `defaultRegion`. */
   readonly region: string | undefined;
+  /** Signature Version 2 is accepted beside Version 4. */
+  readonly sigv2: boolean;
   readonly tls: readonly TlsPair[];
   readonly logLevel: LogLevel;
   /** Undefined: generated at first start and kept in the data directory. */
@@ -109,6 +112,7 @@ export function configWith(changes: Partial<Config> & Pick<Config, 'dataDirector
     workers: 1,
     domains: [],
     region: undefined,
+    sigv2: false,
     tls: [],
     logLevel: 'info',
     rootCredentials: undefined,
@@ -146,6 +150,7 @@ function buildConfig(
     workers: parseWorkers(...(one('workers') ?? ['1', 'default'])),
     domains: Object.freeze(each('domain').map((entry) => parseDomain(...entry))),
     region: parseRegion(one('region')),
+    sigv2: parseSwitch('sigv2', ...(one('sigv2') ?? ['off', 'default'])),
     tls: Object.freeze(tls),
     logLevel: parseLogLevel(...(one('log-level') ?? ['info', 'default'])),
     rootCredentials: parseRootCredentials(one('access-key'), one('secret-key')),
@@ -221,6 +226,7 @@ function fileValues(setting: Setting, value: unknown, file: string): string[] {
     if (typeof item === 'string') return item;
     // A number that YAML would print differently (0123, 1e3) must be quoted; secrets are text.
     if (typeof item === 'number' && setting.name === 'workers') return String(item);
+    if (typeof item === 'boolean' && setting.isSwitch) return String(item);
     throw new ConfigError(
       `${file}: ${setting.name} must be ${setting.allowed} (put text that looks like a number in quotes)`,
     );

@@ -5,6 +5,7 @@
 import { S3Error } from '../s3/errors.ts';
 import { ChunkSigner } from './chunk-signer.ts';
 import type { Identity } from './identity.ts';
+import { signatureDoesNotMatch } from './mismatch.ts';
 import { readClaim, type SignedClaim } from './parse-authorization.ts';
 import { type PayloadKind, parsePayloadHash } from './payload.ts';
 import type { SigningKeys } from './signing-keys.ts';
@@ -96,7 +97,7 @@ function verify(
   const query = canonicalQuery(
     claim.via === 'query' ? parameters.filter(([name]) => name !== 'X-Amz-Signature') : parameters,
   );
-  let mismatch: Mismatch | undefined;
+  let likeliest: { canonicalRequest: string; stringToSign: string } | undefined;
   for (const path of signedPaths(input.rawPath)) {
     const canonical = canonicalRequest({
       method: input.method,
@@ -109,10 +110,14 @@ function verify(
     for (const dateLine of claim.dateLines) {
       const text = stringToSign(canonical, dateLine, claim.scope);
       if (signaturesEqual(signatureOf(signingKey, text), claim.signature)) return dateLine;
-      mismatch ??= { canonical, stringToSign: text };
+      likeliest ??= { canonicalRequest: canonical, stringToSign: text };
     }
   }
-  throw signatureDoesNotMatch(claim, mismatch ?? { canonical: '', stringToSign: '' });
+  throw signatureDoesNotMatch({
+    accessKey: claim.accessKey,
+    provided: claim.signature,
+    ...(likeliest ?? { canonicalRequest: '', stringToSign: '' }),
+  });
 }
 
 /**
@@ -176,29 +181,4 @@ function anonymousPayload(headers: ReadonlyMap<string, string>): PayloadKind {
     });
   }
   return payload;
-}
-
-interface Mismatch {
-  readonly canonical: string;
-  readonly stringToSign: string;
-}
-
-/** Shows what was computed, which is how people find out what their client or proxy changed. */
-function signatureDoesNotMatch(claim: SignedClaim, mismatch: Mismatch): S3Error {
-  const canonicalBytes = Buffer.from(mismatch.canonical, 'latin1');
-  const stringToSignBytes = Buffer.from(mismatch.stringToSign, 'latin1');
-  return new S3Error('SignatureDoesNotMatch', {
-    fields: {
-      AWSAccessKeyId: claim.accessKey,
-      StringToSign: stringToSignBytes.toString(),
-      SignatureProvided: claim.signature,
-      StringToSignBytes: spacedHex(stringToSignBytes),
-      CanonicalRequest: canonicalBytes.toString(),
-      CanonicalRequestBytes: spacedHex(canonicalBytes),
-    },
-  });
-}
-
-function spacedHex(bytes: Buffer): string {
-  return bytes.toString('hex').replace(/..(?!$)/g, '$& ');
 }

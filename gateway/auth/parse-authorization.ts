@@ -8,17 +8,26 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html; the messages of
  * malformed credentials are those that S3 answers.
  */
-import { S3Error, type S3ErrorCode } from '../s3/errors.ts';
-import { amzDate, amzDay, isDay, isoSeconds, parseAmzDate, parseHeaderDate } from './amz-date.ts';
+import { S3Error } from '../s3/errors.ts';
+import { amzDate, amzDay, isoSeconds, parseAmzDate, parseHeaderDate } from './amz-date.ts';
+import {
+  asymmetricAlgorithm,
+  authorizationArgument,
+  malformed,
+  queryError,
+  readCredential,
+  unsupportedMechanism,
+  type Via,
+} from './credential.ts';
 import { type PayloadKind, parsePayloadHash } from './payload.ts';
-import { algorithm, type Pair, type Scope, service, terminator, unsignedPayload } from './sigv4.ts';
+import { algorithm, type Pair, type Scope, unsignedPayload } from './sigv4.ts';
 
 export const maxSkewMs = 15 * 60 * 1000;
 /** A presigned URL lives for seven days at most. */
 export const maxExpiresSeconds = 7 * 24 * 60 * 60;
 
 export interface SignedClaim {
-  readonly via: 'header' | 'query';
+  readonly via: Via;
   readonly accessKey: string;
   readonly scope: Scope;
   /** Lower case, sorted. */
@@ -261,63 +270,6 @@ function hasParameter(parameters: readonly Pair[], name: string): boolean {
 
 // --- both
 
-type Via = SignedClaim['via'];
-
-interface Credential {
-  readonly accessKey: string;
-  readonly scope: Scope;
-}
-
-function readCredential(text: string, via: Via, region: string | undefined): Credential {
-  const [accessKey, date, givenRegion, givenService, givenTerminator, ...rest] = text.split('/');
-  if (
-    accessKey === undefined ||
-    accessKey === '' ||
-    date === undefined ||
-    givenRegion === undefined ||
-    givenService === undefined ||
-    givenTerminator === undefined ||
-    rest.length > 0 ||
-    !visibleAscii.test(text)
-  ) {
-    throw malformed(
-      via,
-      'the Credential is mal-formed; expecting "<YOUR-AKID>/YYYYMMDD/REGION/SERVICE/aws4_request".',
-      region,
-    );
-  }
-  if (!isDay(date)) {
-    throw malformed(
-      via,
-      `incorrect date format "${date}". This date in the credential must be in the format "yyyyMMdd".`,
-      region,
-    );
-  }
-  if (givenRegion === '') {
-    throw malformed(via, 'a non-empty region must be provided in the credential.', region);
-  }
-  if (region !== undefined && givenRegion !== region) {
-    throw malformed(via, `the region '${givenRegion}' is wrong; expecting '${region}'`, region);
-  }
-  if (givenService !== service) {
-    throw malformed(
-      via,
-      `incorrect service "${givenService}". This endpoint belongs to "${service}".`,
-      region,
-    );
-  }
-  if (givenTerminator !== terminator) {
-    throw malformed(
-      via,
-      `incorrect terminal "${givenTerminator}". This endpoint uses "${terminator}".`,
-      region,
-    );
-  }
-  return { accessKey, scope: { date, region: givenRegion } };
-}
-
-/** A line break in any of these would let one canonical request pass for another. */
-const visibleAscii = /^[\x21-\x7e]+$/;
 /** RFC 9110 section 5.6.2. */
 const headerName = /^[a-z0-9!#$%&'*+\-.^_`|~]+$/;
 
@@ -332,37 +284,4 @@ function readSignedHeaders(text: string, via: Via, region: string | undefined): 
 
 function isNonEmpty(text: string | undefined): boolean {
   return text !== undefined && text !== '';
-}
-
-// --- errors
-
-const asymmetricAlgorithm = 'AWS4-ECDSA-P256-SHA256';
-
-function unsupportedMechanism(): S3Error {
-  return new S3Error('InvalidRequest', {
-    message: `The authorization mechanism you have provided is not supported. Please use ${algorithm}.`,
-  });
-}
-
-/** S3 adds the header's value (ArgumentValue); we do not: it is a signature or somebody's token. */
-function authorizationArgument(message: string): S3Error {
-  return new S3Error('InvalidArgument', { message, fields: { ArgumentName: 'Authorization' } });
-}
-
-function queryError(message: string): S3Error {
-  return new S3Error('AuthorizationQueryParametersError', { message });
-}
-
-/** `region` is the one to sign for, where there is one: SDKs sign again with what they find there. */
-function malformed(via: Via, fault: string, region: string | undefined): S3Error {
-  const code: S3ErrorCode =
-    via === 'header' ? 'AuthorizationHeaderMalformed' : 'AuthorizationQueryParametersError';
-  const subject =
-    via === 'header'
-      ? 'The authorization header is malformed'
-      : 'Error parsing the X-Amz-Credential parameter';
-  return new S3Error(code, {
-    message: `${subject}; ${fault}`,
-    ...(region === undefined ? {} : { fields: { Region: region } }),
-  });
 }

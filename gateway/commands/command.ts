@@ -62,7 +62,10 @@ export const configOptions: Options = {
   ...Object.fromEntries(
     settings
       .filter((setting) => setting.flag)
-      .map((setting) => [setting.name, { type: 'string', multiple: true } as const]),
+      .map(({ name, isSwitch }) => [
+        name,
+        { type: isSwitch ? 'boolean' : 'string', multiple: true } as const,
+      ]),
   ),
 };
 

@@ -26,7 +26,7 @@ const lockWaitSeconds = 30;
 
 const settingLines = [
   ...settings.map((setting) => [
-    setting.flag ? `  --${setting.name} ${setting.value}` : `  ${setting.environment}`,
+    setting.flag ? `  --${setting.name} ${setting.value}`.trimEnd() : `  ${setting.environment}`,
     [
       setting.help,
       ...(setting.repeatable ? ['(repeatable)'] : []),
