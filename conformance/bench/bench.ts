@@ -1,0 +1,170 @@
+/**
+ * The benchmark: every server does every work, in turns (A B A B), in one run, so that what the
+ * machine does besides hits all alike. Only the ratios mean anything.
+ *
+ *   npm run bench -- [--only put-4k,get-4k] [--connections 1,32] [--rounds 3] [--seconds 5]
+ *                    [--workers 1] [--s3rver PATH/bin/s3rver.js] [--out DIRECTORY] [--tiny]
+ *                    [--endpoint NAME=URL,ACCESS_KEY,SECRET_KEY[,PID]]
+ *   npm run bench -- --compare BEFORE.json AFTER.json
+ *
+ * Servers: this gateway, a bare node:http server that writes with and without sync (bare.ts), and
+ * what is named on the command line. Writes results.json, results.md and results.svg.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { chart } from './chart.ts';
+import type { Measurement } from './measure.ts';
+import { comparison, machine, type Results, type Row, summary } from './results.ts';
+import { bare, ours, running, type Server, type ServerKind, s3rver } from './servers.ts';
+import {
+  fullScale,
+  makeBucket,
+  type Scale,
+  tinyScale,
+  type Workload,
+  workloads,
+} from './workloads.ts';
+
+export interface BenchOptions {
+  readonly scale: Scale;
+  readonly servers: readonly ServerKind[];
+  /** Beginnings of names; empty for all. */
+  readonly only: readonly string[];
+  /** Empty for all. */
+  readonly connections: readonly number[];
+  readonly rounds: number;
+  readonly tell: (line: string) => void;
+}
+
+export async function bench(options: BenchOptions): Promise<Results> {
+  const servers: Server[] = [];
+  try {
+    for (const kind of options.servers) {
+      const server = await kind.start();
+      servers.push(server);
+      await makeBucket(server);
+    }
+    const chosen = workloads(options.scale).filter(
+      ({ name }) =>
+        options.only.length === 0 || options.only.some((start) => name.startsWith(start)),
+    );
+    const rows: Row[] = [];
+    for (const workload of chosen) rows.push(...(await allRounds(workload, servers, options)));
+    return {
+      machine: machine(),
+      node: process.version,
+      date: new Date().toISOString(),
+      command: `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim(),
+      rows,
+    };
+  } finally {
+    for (const server of servers) await server.stop();
+  }
+}
+
+async function allRounds(
+  workload: Workload,
+  servers: readonly Server[],
+  { connections, rounds, tell }: BenchOptions,
+): Promise<Row[]> {
+  const able = servers.filter(({ isS3 }) => isS3 || !workload.needsS3);
+  for (const server of able) await workload.prepare(server);
+  const rows: Row[] = [];
+  for (const count of workload.connections) {
+    if (connections.length > 0 && !connections.includes(count)) continue;
+    const measured = new Map<string, Measurement[]>(able.map(({ name }) => [name, []]));
+    for (let round = 0; round < rounds; round += 1) {
+      for (const server of able) {
+        const found = await workload.measure(server, count, round);
+        measured.get(server.name)?.push(found);
+        tell(line(workload.name, count, server.name, found));
+      }
+    }
+    for (const [server, found] of measured) {
+      rows.push({ workload: workload.name, connections: count, server, rounds: found });
+    }
+  }
+  return rows;
+}
+
+function line(name: string, connections: number, server: string, found: Measurement): string {
+  const failed =
+    found.failures === 0 ? '' : `, ${found.failures} FAILED: ${found.firstFailure?.split('\r')[0]}`;
+  const numbers = [
+    `${found.opsPerSecond.toFixed(1)}/s`,
+    `${found.mebibytesPerSecond.toFixed(1)} MiB/s`,
+    `p50 ${found.p50.toFixed(2)} ms`,
+    `p99 ${found.p99.toFixed(2)} ms`,
+    `cpu ${found.cpuMsPerOp?.toFixed(3) ?? '-'} ms`,
+    `peak ${found.peakMiB?.toFixed(0) ?? '-'} MiB`,
+    ...Object.entries(found.extra ?? {}).map(([what, value]) => `${what} ${value.toFixed(2)}`),
+  ];
+  return `${name} x${connections} ${server}: ${numbers.join(', ')}${failed}`;
+}
+
+function endpointKind(text: string): ServerKind {
+  const [, name = '', url = '', accessKeyId = '', secretAccessKey = '', pid] =
+    /^([^=]+)=([^,]+),([^,]+),([^,]+)(?:,(\d+))?$/.exec(text) ?? [];
+  if (url === '') throw new Error(`not NAME=URL,ACCESS_KEY,SECRET_KEY[,PID]: ${text}`);
+  const target = {
+    endpoint: url,
+    credentials: { accessKeyId, secretAccessKey },
+    region: 'us-east-1',
+  };
+  return running(name, target, pid === undefined ? [] : [Number(pid)]);
+}
+
+function list(text: string | undefined): string[] {
+  return text === undefined || text === '' ? [] : text.split(',');
+}
+
+async function main(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      only: { type: 'string' },
+      connections: { type: 'string' },
+      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string' },
+      workers: { type: 'string', default: '1' },
+      s3rver: { type: 'string' },
+      endpoint: { type: 'string', multiple: true, default: [] },
+      out: { type: 'string', default: 'bench-results' },
+      tiny: { type: 'boolean', default: false },
+      compare: { type: 'boolean', default: false },
+    },
+  });
+  if (values.compare) {
+    const [before = '', after = ''] = positionals;
+    const read = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Results;
+    process.stdout.write(`${comparison(read(before), read(after))}\n`);
+    return;
+  }
+  const base = values.tiny ? tinyScale : fullScale;
+  const durationMs =
+    values.seconds === undefined ? base.pace.durationMs : 1000 * Number(values.seconds);
+  const results = await bench({
+    scale: { ...base, pace: { ...base.pace, durationMs } },
+    servers: [
+      ours('blobseer-s3', Number(values.workers)),
+      bare('bare-synced', true),
+      bare('bare', false),
+      ...(values.s3rver === undefined ? [] : [s3rver(values.s3rver)]),
+      ...values.endpoint.map(endpointKind),
+    ],
+    only: list(values.only),
+    connections: list(values.connections).map(Number),
+    rounds: Number(values.rounds),
+    tell: (text) => process.stderr.write(`${text}\n`),
+  });
+  mkdirSync(values.out, { recursive: true });
+  const write = (name: string, text: string) => writeFileSync(path.join(values.out, name), text);
+  write('results.json', `${JSON.stringify(results, undefined, 2)}\n`);
+  write('results.svg', chart(results));
+  const about = `${results.date}, ${results.machine}, Node ${results.node}\n\n    ${results.command}\n`;
+  write('results.md', `${about}\n${summary(results)}\n`);
+  process.stdout.write(`${summary(results)}\n`);
+}
+
+if (process.argv[1] === import.meta.filename) await main();
