@@ -5,6 +5,7 @@
 import type { RequestListener } from 'node:http';
 import type { Duplex } from 'node:stream';
 import Koa from 'koa';
+import type { Authenticated } from './auth/authenticate.ts';
 import { SigningKeys } from './auth/signing-keys.ts';
 import type { Limits } from './limits.ts';
 import type { Log } from './log.ts';
@@ -12,6 +13,7 @@ import type { Operation, S3Request } from './operations/operation.ts';
 import { admit } from './pipeline/admit.ts';
 import { decodeBody, screenBody } from './pipeline/body.ts';
 import { context } from './pipeline/context.ts';
+import { addCorsHeaders } from './pipeline/cors.ts';
 import { type Detected, detect, detectTable } from './pipeline/detect.ts';
 import type { Exchange, ExchangeState } from './pipeline/exchange.ts';
 import { withHoistedHeaders } from './pipeline/hoisted-headers.ts';
@@ -80,6 +82,9 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
     screen(exchange, limits);
 
     const { bucket, key } = addressOf(exchange, services);
+    services.namespace.refresh();
+    addCorsHeaders(exchange, bucket, services.namespace);
+
     const query = parseQuery(exchange.target.rawQuery);
     const headers = withHoistedHeaders(exchange.headers, query);
     const level = bucket === '' ? 'service' : key === '' ? 'bucket' : 'object';
@@ -93,11 +98,8 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
     );
     exchange.logFields.operation = operation.name;
 
-    // CORS has its place here: a preflight is never authenticated, and a browser can only read why
-    // authentication failed when that answer carries the CORS headers too.
-
-    services.namespace.refresh();
-    const authenticated = identify(exchange, services, signingKeys);
+    const authenticated =
+      operation.isUnsigned === true ? nobody : identify(exchange, services, signingKeys);
     const bucketRecord = admit({
       operation,
       bucketName: bucket,
@@ -146,6 +148,9 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
     await respond(exchange, await handler(request, services), limits);
   };
 }
+
+/** Who sends what is never signed. */
+const nobody: Authenticated = { kind: 'anonymous', payload: { kind: 'unsigned' } };
 
 function addressOf(exchange: Exchange, services: Services): { bucket: string; key: string } {
   const { target, headers, logFields } = exchange;

@@ -21,10 +21,12 @@ test('every action of the current SDK has a row', () => {
 
 test('no two rows ask for the same, so that none hides another', () => {
   const seen = new Map<string, string>();
-  for (const { name, level, method, query, header } of operations) {
-    const demand = JSON.stringify([level, method, [...(query ?? [])].sort(), header]);
-    assert.equal(seen.get(demand), undefined, `${name} and ${seen.get(demand)}`);
-    seen.set(demand, name);
+  for (const { name, level, alsoAt, method, query, header } of operations) {
+    for (const each of [level, ...(alsoAt ?? [])]) {
+      const demand = JSON.stringify([each, method, [...(query ?? [])].sort(), header]);
+      assert.equal(seen.get(demand), undefined, `${name} and ${seen.get(demand)}`);
+      seen.set(demand, name);
+    }
   }
 });
 

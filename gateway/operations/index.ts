@@ -13,6 +13,7 @@ import {
   listBuckets,
 } from './buckets.ts';
 import { copyObject, uploadPartCopy } from './copy.ts';
+import { deleteBucketCors, getBucketCors, optionsObject, putBucketCors } from './cors.ts';
 import { deleteObject } from './delete-object.ts';
 import { deleteObjects } from './delete-objects.ts';
 import { getObject, headObject } from './get-object.ts';
@@ -146,7 +147,10 @@ const rows: { readonly [Action in S3Action]: Row } = {
   ),
   UpdateObjectEncryption: ofObject('PUT', 'encryption', 'UpdateObjectEncryption', 'bucket-owner'),
   PostObject: row('bucket', 'POST', 'PutObject', 'handler', undefined),
-  OptionsObject: row('object', 'OPTIONS', 'GetObject', 'handler', undefined),
+  OptionsObject: row('object', 'OPTIONS', 'GetObject', 'handler', optionsObject, {
+    alsoAt: ['bucket', 'service'],
+    isUnsigned: true,
+  }),
 
   ListObjects: row('bucket', 'GET', 'ListBucket', 'bucket:READ', listObjects),
   ListObjectsV2: row('bucket', 'GET', 'ListBucket', 'bucket:READ', listObjectsV2, {
@@ -298,9 +302,9 @@ const rows: { readonly [Action in S3Action]: Row } = {
     'GetAnalyticsConfiguration',
     unconfigured.listBucketAnalyticsConfigurations,
   ),
-  GetBucketCors: ofBucket('GET', 'cors', 'GetBucketCORS', unconfigured.getBucketCors),
-  PutBucketCors: ofBucket('PUT', 'cors', 'PutBucketCORS'),
-  DeleteBucketCors: ofBucket('DELETE', 'cors', 'PutBucketCORS'),
+  GetBucketCors: ofBucket('GET', 'cors', 'GetBucketCORS', getBucketCors),
+  PutBucketCors: putOfBucket('cors', 'PutBucketCORS', putBucketCors),
+  DeleteBucketCors: ofBucket('DELETE', 'cors', 'PutBucketCORS', deleteBucketCors),
   GetBucketEncryption: ofBucket(
     'GET',
     'encryption',

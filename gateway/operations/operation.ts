@@ -120,8 +120,12 @@ export interface Operation {
   readonly body: BodyKind;
   /** Body kind 'xml' only. */
   readonly maxDocumentBytes?: number;
+  /** Levels beside `level` at which it is the same operation. */
+  readonly alsoAt?: readonly Level[];
   /** Its bucket need not exist yet: the pipeline does not load it. */
   readonly createsBucket?: boolean;
+  /** Never authenticated, whatever the request carries; the pipeline does not load its bucket. */
+  readonly isUnsigned?: boolean;
   /** Body kind 'xml' only: x-amz-checksum-* headers speak of the object, not of the document. */
   readonly checksumsOfObject?: boolean;
   /** Body kind 'xml' only: refused unless Content-MD5 or a checksum covers the document. */

@@ -20,7 +20,6 @@ function absent(code: S3ErrorCode): (request: S3Request) => S3Response {
 }
 
 export const getBucketPolicy = absent('NoSuchBucketPolicy');
-export const getBucketCors = absent('NoSuchCORSConfiguration');
 export const getBucketTagging = absent('NoSuchTagSet');
 export const getBucketLifecycleConfiguration = absent('NoSuchLifecycleConfiguration');
 export const getBucketWebsite = absent('NoSuchWebsiteConfiguration');

@@ -23,6 +23,7 @@ export interface AdmitInput {
  */
 export function admit(input: AdmitInput): Bucket | undefined {
   const { operation, authenticated, namespace } = input;
+  if (operation.isUnsigned === true) return undefined;
   if (operation.level === 'service' || operation.createsBucket === true) {
     requireIdentity(authenticated);
     return undefined;

@@ -79,7 +79,7 @@ test('405 names the methods that there are, of the sub-resource where one is ask
     assert.equal(result.kind, 'method-not-allowed');
     return result.kind === 'method-not-allowed' ? result.allowed : [];
   };
-  assert.deepEqual(allowed('POST', 'service', []), ['GET']);
+  assert.deepEqual(allowed('POST', 'service', []), ['GET', 'OPTIONS']);
   assert.deepEqual(allowed('DELETE', 'bucket', ['versioning']), ['GET', 'PUT']);
 });
 

@@ -29,15 +29,14 @@ export function detectTable(operations: readonly Operation[]): DetectTable {
   const subResources = new Map<Level, Set<string>>();
   const methods = new Map<Level, Set<string>>();
   for (const operation of operations) {
-    const place = `${operation.level} ${operation.method}`;
-    rows.set(place, [...(rows.get(place) ?? []), operation]);
-    const named = subResources.get(operation.level) ?? new Set();
-    if (operation.query?.length === 1) named.add(operation.query[0] ?? '');
-    subResources.set(operation.level, named);
-    methods.set(
-      operation.level,
-      (methods.get(operation.level) ?? new Set<string>()).add(operation.method),
-    );
+    for (const level of [operation.level, ...(operation.alsoAt ?? [])]) {
+      const place = `${level} ${operation.method}`;
+      rows.set(place, [...(rows.get(place) ?? []), operation]);
+      const named = subResources.get(level) ?? new Set();
+      if (operation.query?.length === 1) named.add(operation.query[0] ?? '');
+      subResources.set(level, named);
+      methods.set(level, (methods.get(level) ?? new Set<string>()).add(operation.method));
+    }
   }
   for (const list of rows.values()) list.sort((a, b) => specificity(b) - specificity(a));
   return {

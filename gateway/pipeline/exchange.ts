@@ -40,6 +40,8 @@ export class Exchange {
   /** The client waits for 100 Continue before it sends the body. */
   readonly expectsContinue: boolean;
   readonly logFields: LogFields = {};
+  /** On the answer, whatever it is: a step's say that no operation and no error knows of. */
+  extraHeaders: Readonly<Record<string, string>> = {};
   /** Body bytes handed to the socket. */
   bytesOut = 0;
   readonly body: RequestBody;

@@ -27,6 +27,7 @@ export async function respond(
     'x-amz-request-id': exchange.requestId,
     'x-amz-id-2': exchange.hostId,
     ...response.headers,
+    ...exchange.extraHeaders,
   };
   if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
