@@ -20,8 +20,8 @@ import { assertBlocked, type Browsing, shown } from './browsing.ts';
 async function preflightsOf(page: Page): Promise<() => number> {
   const session = await page.context().newCDPSession(page);
   let count = 0;
-  session.on('Network.requestWillBeSent', ({ type }) => {
-    if (type === 'Preflight') count += 1;
+  session.on('Network.requestWillBeSent', ({ request }) => {
+    if (request.method === 'OPTIONS') count += 1;
   });
   await session.send('Network.enable');
   return () => count;

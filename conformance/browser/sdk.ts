@@ -5,28 +5,43 @@ import { test } from 'node:test';
 import { PutBucketVersioningCommand } from '@aws-sdk/client-s3';
 import { checksum } from '../harness/checksums.ts';
 import { type Browsing, shown } from './browsing.ts';
-import type { BodyKind } from './page/calls.ts';
-
-const kinds: readonly BodyKind[] = ['string', 'bytes', 'blob', 'file'];
 
 export function sdkCases(browsing: Browsing): void {
   const { s3, connection } = browsing;
 
-  test('SDK in the page: PutObject of every kind of body, with its default CRC32', async (t) => {
+  /** A bucket whose metadata `kind` pages may read: S3 takes no wildcard among exposed headers. */
+  const makeBucket = () => browsing.makeOpenBucket({ ExposeHeaders: ['ETag', 'x-amz-meta-kind'] });
+
+  test('SDK in the page: PutObject of text and bytes, with its default CRC32', async (t) => {
     const { call } = await browsing.open(t);
-    const bucket = await browsing.makeOpenBucket();
+    const bucket = await makeBucket();
     await call('sdkConnect', connection);
-    for (const kind of kinds) {
+    for (const kind of ['string', 'bytes'] as const) {
       const text = `sent as ${kind}: ö`;
       const key = `a/${kind} ü`;
       const put = await call('sdkPut', { bucket, key, text, kind, metadata: { kind } });
       const outside = await s3.get(bucket, key, '', { 'x-amz-checksum-mode': 'ENABLED' });
-      assert.equal(outside.text, text, kind);
+      assert.equal(outside.text, text);
       assert.equal(put.etag, outside.headers.etag);
       assert.equal(outside.headers['x-amz-checksum-crc32'], checksum('crc32', Buffer.from(text)));
       const got = await call('sdkGet', { bucket, key });
       assert.equal(got.text, text);
       assert.deepEqual(got.metadata, { kind });
+    }
+  });
+
+  // With a checksum the SDK cannot send these: https://github.com/aws/aws-sdk-js-v3/issues/6834
+  test('SDK in the page: PutObject of a Blob and a File, without a checksum', async (t) => {
+    const { call } = await browsing.open(t);
+    const bucket = await makeBucket();
+    await call('sdkConnect', { ...connection, checksums: 'WHEN_REQUIRED' });
+    for (const kind of ['blob', 'file'] as const) {
+      const text = `sent as ${kind}: ö`;
+      const put = await call('sdkPut', { bucket, key: kind, text, kind, metadata: { kind } });
+      const outside = await s3.get(bucket, kind);
+      assert.equal(outside.text, text);
+      assert.equal(put.etag, outside.headers.etag);
+      assert.equal(outside.headers['x-amz-meta-kind'], kind);
     }
   });
 

@@ -26,12 +26,9 @@ interface File {
   readonly content: string;
 }
 
-const examples = path.join(projectRoot, 'examples', 'browser');
-const compiled = path.join(projectRoot, 'dist');
-
 async function bundle(script: string): Promise<File> {
   const { outputFiles } = await build({
-    entryPoints: [path.join(compiled, script)],
+    entryPoints: [path.join(projectRoot, script)],
     bundle: true,
     platform: 'browser',
     format: 'esm',
@@ -43,8 +40,8 @@ async function bundle(script: string): Promise<File> {
 
 export async function openSite(): Promise<Site> {
   const [script, example] = await Promise.all([
-    bundle('conformance/browser/page/main.js'),
-    bundle('examples/browser/app.js'),
+    bundle('conformance/browser/page/main.ts'),
+    bundle('examples/browser/app.ts'),
   ]);
   const files = new Map<string, File>([
     [
@@ -57,7 +54,10 @@ export async function openSite(): Promise<Site> {
     ['/page.js', script],
     [
       '/example/',
-      { type: 'text/html', content: readFileSync(path.join(examples, 'index.html'), 'utf8') },
+      {
+        type: 'text/html',
+        content: readFileSync(path.join(projectRoot, 'examples/browser/index.html'), 'utf8'),
+      },
     ],
     ['/example/app.js', example],
   ]);

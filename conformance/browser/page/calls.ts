@@ -35,6 +35,8 @@ export interface Connection {
   readonly region: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** The SDK's `requestChecksumCalculation`; its default is WHEN_SUPPORTED. */
+  readonly checksums?: 'WHEN_REQUIRED';
 }
 
 /** What the page hands to the SDK as a body; the bytes are those of `text` in UTF-8. */

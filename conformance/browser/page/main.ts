@@ -1,18 +1,12 @@
 /** The script of the test's page: what the test may call, under one global name. */
 import { AwsClient } from 'aws4fetch';
-import type { Connection, PageCalls, PageRequest } from './calls.ts';
-import { requestCalls, seen } from './requests.ts';
+import type { Connection, PageCalls } from './calls.ts';
+import { initOf, requestCalls, seen } from './requests.ts';
 import { sdkCalls } from './sdk.ts';
 
 function signerOf({ region, accessKeyId, secretAccessKey }: Connection): AwsClient {
   return new AwsClient({ accessKeyId, secretAccessKey, region, service: 's3', retries: 0 });
 }
-
-const initOf = ({ method, headers, body }: PageRequest): RequestInit => ({
-  method: method ?? 'GET',
-  headers: { ...headers },
-  body: body ?? null,
-});
 
 const calls: PageCalls = {
   ...requestCalls,

@@ -24,7 +24,12 @@ export async function streamed(body: ReadableStream<Uint8Array>): Promise<Stream
   return { bytes: whole.size, pieces: pieces.length, sha256: sha256.join('') };
 }
 
-const initOf = ({ method, headers, body }: PageRequest): RequestInit => ({
+/**
+ * A GET goes past the browser's cache: a test wants to see what the server says now. Only a GET:
+ * with `no-store` Chromium remembers no preflight either.
+ */
+export const initOf = ({ method, headers, body }: PageRequest): RequestInit => ({
+  cache: method === undefined || method === 'GET' ? 'no-store' : 'default',
   method: method ?? 'GET',
   headers: { ...headers },
   body: body ?? null,

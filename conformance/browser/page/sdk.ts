@@ -23,14 +23,15 @@ import { streamed } from './requests.ts';
 
 let client: S3Client | undefined;
 
-export function clientOf(connection: Connection): S3Client {
-  const { endpoint, region, accessKeyId, secretAccessKey } = connection;
+function clientOf(connection: Connection): S3Client {
+  const { endpoint, region, accessKeyId, secretAccessKey, checksums } = connection;
   return new S3Client({
     endpoint,
     region,
     credentials: { accessKeyId, secretAccessKey },
     forcePathStyle: true,
     maxAttempts: 1,
+    ...(checksums === undefined ? {} : { requestChecksumCalculation: checksums }),
   });
 }
 
