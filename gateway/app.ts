@@ -139,6 +139,7 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
       document: decoded.document,
       decodedLength: decoded.decodedLength,
       trailers: decoded.trailers,
+      ...(decoded.payloadSha256 === undefined ? {} : { payloadSha256: decoded.payloadSha256 }),
       get signal() {
         return exchange.signal;
       },

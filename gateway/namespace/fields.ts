@@ -36,6 +36,11 @@ const algorithmNames: readonly ChecksumAlgorithm[] = [
   'CRC64NVME',
   'SHA1',
   'SHA256',
+  'SHA512',
+  'MD5',
+  'XXHASH64',
+  'XXHASH3',
+  'XXHASH128',
 ];
 const aclNames: readonly CannedAcl[] = [
   'private',
@@ -151,13 +156,31 @@ export function readChecksumKind(reader: ByteReader): ChecksumKind | undefined {
  * A digest as S3 writes it, down to the unused bits of its last character (so that the bytes give
  * back the same text), and the number of parts behind it where there is one.
  */
-const digests: Readonly<Record<ChecksumAlgorithm, { length: number; pattern: RegExp }>> = {
-  CRC32: { length: 4, pattern: /^[A-Za-z0-9+/]{5}[AQgw]==(?:-([1-9]\d{0,4}))?$/ },
-  CRC32C: { length: 4, pattern: /^[A-Za-z0-9+/]{5}[AQgw]==(?:-([1-9]\d{0,4}))?$/ },
-  CRC64NVME: { length: 8, pattern: /^[A-Za-z0-9+/]{10}[AEIMQUYcgkosw048]=(?:-([1-9]\d{0,4}))?$/ },
-  SHA1: { length: 20, pattern: /^[A-Za-z0-9+/]{26}[AEIMQUYcgkosw048]=(?:-([1-9]\d{0,4}))?$/ },
-  SHA256: { length: 32, pattern: /^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=(?:-([1-9]\d{0,4}))?$/ },
+const digests: Readonly<Record<ChecksumAlgorithm, DigestText>> = {
+  CRC32: digestText(4),
+  CRC32C: digestText(4),
+  CRC64NVME: digestText(8),
+  MD5: digestText(16),
+  SHA1: digestText(20),
+  SHA256: digestText(32),
+  SHA512: digestText(64),
+  XXHASH128: digestText(16),
+  XXHASH3: digestText(8),
+  XXHASH64: digestText(8),
 };
+interface DigestText {
+  /** In bytes. */
+  readonly length: number;
+  readonly pattern: RegExp;
+}
+
+function digestText(length: number): DigestText {
+  const letters = Math.floor((length * 4) / 3);
+  const end = length % 3 === 1 ? '[AQgw]==' : '[AEIMQUYcgkosw048]=';
+  const pattern = new RegExp(`^[A-Za-z0-9+/]{${letters}}${end}(?:-([1-9]\\d{0,4}))?$`);
+  return { length, pattern };
+}
+
 const digestForm = { text: 0, bytes: 1 } as const;
 
 /** The number of parts behind the bytes is 0 for none. */

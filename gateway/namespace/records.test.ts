@@ -57,8 +57,19 @@ test('ETags and checksums come back, regular or odd', () => {
     writeEtag(writer, etag);
     assert.equal(readEtag(new ByteReader(writer.finish())), etag);
   }
-  const lengths = { CRC32: 4, CRC32C: 4, CRC64NVME: 8, SHA1: 20, SHA256: 32 };
-  for (const [algorithm, length] of Object.entries(lengths)) {
+  const lengths = {
+    CRC32: 4,
+    CRC32C: 4,
+    CRC64NVME: 8,
+    SHA1: 20,
+    SHA256: 32,
+    SHA512: 64,
+    MD5: 16,
+    XXHASH64: 8,
+    XXHASH3: 8,
+    XXHASH128: 16,
+  };
+  for (const [index, [algorithm, length]] of Object.entries(lengths).entries()) {
     const base64 = Buffer.alloc(length, 0xfb).toString('base64');
     const loose = Buffer.alloc(length, 0xfb)
       .toString('base64')
@@ -79,6 +90,8 @@ test('ETags and checksums come back, regular or odd', () => {
         const writer = new ByteWriter();
         writeChecksum(writer, checksum);
         const bytes = writer.finish();
+        // What is on disk: the algorithm's place in the list, and a bit for the type.
+        assert.equal(bytes[0], type === 'COMPOSITE' ? (index + 1) | 0x10 : index + 1);
         assert.deepEqual(readChecksum(new ByteReader(bytes)), checksum);
         if (value === base64) assert.equal(bytes.length, length + 3);
       }

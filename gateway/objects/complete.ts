@@ -12,26 +12,30 @@ import type {
   Part,
   Upload,
 } from '../namespace/namespace.ts';
-import { compositeChecksum, fullObjectChecksum, isCrc, multipartEtag } from '../s3/checksums.ts';
+import { multipartEtag } from '../s3/checksums.ts';
 import { S3Error } from '../s3/errors.ts';
 import { presentBucket } from './find.ts';
 import { minPartBytes } from './limits.ts';
 import type { Stores } from './stores.ts';
+import {
+  type ExpectedChecksum,
+  hasNamedChecksum,
+  ownChecksum,
+  wholeChecksum,
+} from './whole-checksum.ts';
 
 /** A part as CompleteMultipartUpload names it. */
 export interface NamedPart {
   readonly number: number;
   /** Without quotes. */
   readonly etag: string;
-  /** Base64, by algorithm. */
-  readonly checksums: readonly Pick<Checksum, 'algorithm' | 'value'>[];
+  /** Base64. */
+  readonly checksum: Pick<Checksum, 'algorithm' | 'value'> | undefined;
 }
 
 /** What the client says the whole object is; each is checked where it is given. */
-export interface ExpectedObject {
+export interface ExpectedObject extends ExpectedChecksum {
   readonly size: number | undefined;
-  readonly checksum: Pick<Checksum, 'algorithm' | 'value'> | undefined;
-  readonly checksumType: Checksum['type'] | undefined;
 }
 
 export interface CompleteRequest {
@@ -146,7 +150,10 @@ async function matchParts(
     const wanted = named[matched.length];
     if (wanted === undefined) break;
     if (part.number < wanted.number) continue;
-    if (part.number !== wanted.number || !isSame(part, wanted)) throw invalidPart(upload, wanted);
+    const isSame = part.number === wanted.number && part.etag === wanted.etag;
+    if (!isSame || !hasNamedChecksum(upload, part, wanted.checksum)) {
+      throw invalidPart(upload, wanted);
+    }
     matched.push(part);
   }
   const missing = named[matched.length];
@@ -165,14 +172,6 @@ async function* storedParts(namespace: Namespace, upload: Upload): AsyncGenerato
     after = last.number;
     await new Promise((resolve) => setImmediate(resolve));
   }
-}
-
-function isSame(part: Part, wanted: NamedPart): boolean {
-  if (part.etag !== wanted.etag) return false;
-  return wanted.checksums.every(({ algorithm, value }) => {
-    const known = part.checksums.find((checksum) => checksum.algorithm === algorithm);
-    return known === undefined || known.value === value;
-  });
 }
 
 function invalidPart(upload: Upload, { number, etag }: NamedPart): S3Error {
@@ -205,12 +204,11 @@ function assemble(parts: readonly Part[], upload: Upload, expected: ExpectedObje
     size,
     etag: multipartEtag(parts.map(({ etag }) => etag)),
     extents: parts.flatMap(({ extents }) => extents),
-    parts: parts.map(({ number, size, etag, checksums: [own] }) => ({
-      number,
-      size,
-      etag,
-      ...(upload.checksum === undefined || own === undefined ? {} : { checksum: own }),
-    })),
+    parts: parts.map((part) => {
+      const { number, size, etag } = part;
+      const own = ownChecksum(upload, part);
+      return { number, size, etag, ...(own === undefined ? {} : { checksum: own }) };
+    }),
     ...(checksum === undefined ? {} : { checksum }),
   };
 }
@@ -223,66 +221,5 @@ function entityTooSmall(part: Part): S3Error {
       PartNumber: String(part.number),
       ETag: part.etag,
     },
-  });
-}
-
-/**
- * The object's checksum, put together from the parts' own in the way the upload was created with.
- * Without one there, the algorithm that every part happens to have makes none: AWS would use
- * CRC64NVME, which nobody computed here.
- */
-function wholeChecksum(
-  parts: readonly Part[],
-  upload: Upload,
-  expected: ExpectedObject,
-): Checksum | undefined {
-  const kind = upload.checksum;
-  if (kind === undefined) {
-    if (expected.checksum === undefined) return undefined;
-    throw new S3Error('InvalidRequest', {
-      message: 'The upload was created without a checksum algorithm, so none can be verified.',
-    });
-  }
-  const { algorithm, type } = kind;
-  if (expected.checksumType !== undefined && expected.checksumType !== type) {
-    throw new S3Error('InvalidRequest', {
-      message: `The upload was created using the ${type} checksum mode. The complete request must use the same checksum mode.`,
-    });
-  }
-  const digests = parts.map((part) => ({
-    digest: Buffer.from(partChecksum(part, algorithm), 'base64'),
-    length: part.size,
-  }));
-  let value: string;
-  if (type === 'COMPOSITE') {
-    value = compositeChecksum(
-      algorithm,
-      digests.map(({ digest }) => digest),
-    );
-  } else if (isCrc(algorithm)) value = fullObjectChecksum(algorithm, digests);
-  else throw new Error(`an upload with a ${type} ${algorithm} cannot have been created`);
-  checkExpected({ algorithm, type, value }, expected);
-  return { algorithm, type, value };
-}
-
-/** Every part of an upload with an algorithm has that checksum: UploadPart computes it. */
-function partChecksum(part: Part, algorithm: Checksum['algorithm']): string {
-  const found = part.checksums.find((checksum) => checksum.algorithm === algorithm);
-  if (found === undefined) throw new Error(`part ${part.number} has no ${algorithm}`);
-  return found.value;
-}
-
-function checkExpected(computed: Checksum, { checksum }: ExpectedObject): void {
-  if (checksum === undefined) return;
-  if (checksum.algorithm !== computed.algorithm) {
-    throw new S3Error('InvalidRequest', {
-      message: `Checksum Type mismatch occurred, expected checksum Type: ${computed.algorithm.toLowerCase()}, actual checksum Type: ${checksum.algorithm.toLowerCase()}`,
-    });
-  }
-  // Some clients leave out the number of parts behind a composite value.
-  if (checksum.value === computed.value) return;
-  if (checksum.value === computed.value.replace(/-\d+$/, '')) return;
-  throw new S3Error('BadDigest', {
-    message: `The ${computed.algorithm} you specified did not match the calculated checksum.`,
   });
 }

@@ -1,7 +1,7 @@
 /**
  * Copies: a new version, or a part, whose extents name the source's snapshots and own one reference
  * each. No byte moves, whatever the size. Bytes are read only to compute a checksum that the source
- * does not have.
+ * does not have (copied-checksum.ts).
  */
 import { createHash } from 'node:crypto';
 import type { ByteRange, Transaction } from '../../blobseer-client/index.ts';
@@ -13,18 +13,27 @@ import type {
   Namespace,
   ObjectVersion,
   Part,
+  Upload,
 } from '../namespace/namespace.ts';
-import { DigestSet } from '../s3/checksums.ts';
+import { defaultChecksumAlgorithm } from '../s3/checksums.ts';
 import { checkWrite, type WriteConditions } from '../s3/conditions.ts';
 import { S3Error } from '../s3/errors.ts';
 import { findUpload } from './complete.ts';
+import {
+  copiedChecksums,
+  fullChecksum,
+  knownRangeChecksum,
+  readDigests,
+} from './copied-checksum.ts';
 import { checkVersionId, findVersion, noSuchVersion, presentBucket } from './find.ts';
+import { layoutOf } from './layout.ts';
 import { withLease } from './lease.ts';
 import { maxUploadBytes } from './limits.ts';
-import { type PartPlace, storePart } from './parts.ts';
+import { type PartPlace, type StoredPart, storePart } from './parts.ts';
 import { currentObject, type Description, type Placed } from './put.ts';
 import { extentsOfRange } from './read.ts';
 import type { Stores } from './stores.ts';
+import { ownChecksum } from './whole-checksum.ts';
 
 export interface SourceAddress {
   readonly bucket: Bucket;
@@ -67,9 +76,15 @@ export async function copyVersion(
     const source = findSource(namespace, request.source);
     const { version } = source;
     request.checkSource(version);
-    const extents = namespace.extents(source.bucket.id, version);
-    const parts = namespace.parts(source.bucket.id, version);
-    const checksum = await copiedChecksum(stores, version, extents, request);
+    const layout = layoutOf(namespace, source.bucket, version);
+    const { extents } = layout;
+    const { checksum, parts } = await copiedChecksums(
+      stores,
+      version,
+      layout,
+      request.checksum,
+      request.signal,
+    );
     return await blobseer.store.commit((transaction) => {
       checkUnchanged(namespace, source);
       const bucket = presentBucket(namespace, request.bucket);
@@ -104,7 +119,7 @@ export interface CopyPartRequest {
 export async function copyPart(
   stores: Stores,
   request: CopyPartRequest,
-): Promise<{ readonly part: Part; readonly source: CopySource }> {
+): Promise<StoredPart & { readonly source: CopySource }> {
   const { namespace } = stores;
   const { place } = request;
   return await fromStableSource(stores, async () => {
@@ -118,15 +133,22 @@ export async function copyPart(
         message: `The specified copy source is larger than the maximum allowable size for a copy source: ${maxUploadBytes}`,
       });
     }
-    const extents = extentsOfRange(namespace.extents(source.bucket.id, version), range);
-    const own = upload.checksum?.algorithm;
-    const content = await partContent(stores, version, range, extents, own, request.signal);
+    const layout = layoutOf(namespace, source.bucket, version);
+    const extents = extentsOfRange(layout.extents, range);
+    const known = knownRangeChecksum(
+      version,
+      layout.parts,
+      range,
+      upload.checksum?.algorithm ?? defaultChecksumAlgorithm,
+    );
+    const content = await partContent(stores, { version, range, extents, upload, known }, request);
     const part = await storePart(stores, place, (transaction) => {
       checkUnchanged(namespace, source);
       retainAll(stores, transaction, extents);
       return { ...content, size: range.length, extents };
     });
-    return { part, source };
+    const checksum = upload.checksum && ownChecksum(upload, part);
+    return { part, checksum, source };
   });
 }
 
@@ -175,65 +197,41 @@ function retainAll(
   for (const { snapshot } of extents) blobseer.retain(transaction, snapshot);
 }
 
-async function copiedChecksum(
-  stores: Stores,
-  version: ObjectVersion,
-  extents: readonly Extent[],
-  { checksum: wanted, signal }: CopyRequest,
-): Promise<Checksum | undefined> {
-  if (wanted === undefined || wanted === version.checksum?.algorithm) return version.checksum;
-  const digests = new DigestSet([wanted]);
-  await digestExtents(stores, extents, digests, signal);
-  return fullChecksum(digests, wanted);
+interface CopiedRange {
+  readonly version: ObjectVersion;
+  readonly range: ByteRange;
+  readonly extents: readonly Extent[];
+  readonly upload: Upload;
+  /** The checksum that the part needs, where it is known without reading. */
+  readonly known: Checksum | undefined;
 }
 
 /**
- * ETag and checksum of a copied part. A plain object copied whole keeps its own. Otherwise the bytes
- * are read only where the upload needs a checksum of them; where it does not, the ETag is derived from
- * the source's and the range: it names the same bytes for ever, which is all that S3 promises of it.
+ * ETag and checksum of a copied part. A plain object copied whole keeps its own. Otherwise the bytes are read
+ * only where the upload was created with an algorithm and the source does not give it; where they are not,
+ * the ETag is derived from the source's and the range: it names the same bytes for ever, which is all that
+ * S3 promises of it.
  */
 async function partContent(
   stores: Stores,
-  version: ObjectVersion,
-  range: ByteRange,
-  extents: readonly Extent[],
-  algorithm: ChecksumAlgorithm | undefined,
-  signal: AbortSignal,
+  { version, range, extents, upload, known }: CopiedRange,
+  { signal }: Pick<CopyPartRequest, 'signal'>,
 ): Promise<Pick<Part, 'etag' | 'checksums'>> {
-  const isWhole = range.length === version.size && version.partCount === 0;
-  const known = version.checksum;
-  if (algorithm === undefined || (isWhole && known?.algorithm === algorithm)) {
+  const algorithm = upload.checksum?.algorithm;
+  if (known !== undefined || algorithm === undefined) {
+    const isWhole = range.length === version.size && version.partCount === 0;
     return {
       etag: isWhole ? version.etag : derivedEtag(version, range),
-      checksums: isWhole && known !== undefined ? [known] : [],
+      checksums: known === undefined ? [] : [known],
     };
   }
-  const digests = new DigestSet(['MD5', algorithm]);
-  await digestExtents(stores, extents, digests, signal);
+  const digests = await readDigests(stores, extents, ['MD5', algorithm], signal);
   return {
-    etag: digests.digest('MD5')?.toString('hex') ?? '',
+    etag: Buffer.from(fullChecksum(digests, 'MD5').value, 'base64').toString('hex'),
     checksums: [fullChecksum(digests, algorithm)],
   };
 }
 
 function derivedEtag({ etag }: ObjectVersion, { offset, length }: ByteRange): string {
   return createHash('md5').update(`${etag} ${offset} ${length}`).digest('hex');
-}
-
-async function digestExtents(
-  { blobseer }: Stores,
-  extents: readonly Extent[],
-  digests: DigestSet,
-  signal: AbortSignal,
-): Promise<void> {
-  for (const { snapshot, offset, length } of extents) {
-    for await (const piece of blobseer.read(snapshot, { offset, length }, signal)) {
-      digests.update(piece);
-    }
-  }
-}
-
-function fullChecksum(digests: DigestSet, algorithm: ChecksumAlgorithm): Checksum {
-  const value = digests.digest(algorithm)?.toString('base64') ?? '';
-  return { algorithm, type: 'FULL_OBJECT', value };
 }

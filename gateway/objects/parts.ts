@@ -1,7 +1,8 @@
 /** Storing a part of a multipart upload. */
 import type { Transaction } from '../../blobseer-client/index.ts';
-import type { Bucket, Extent, Part, Upload } from '../namespace/namespace.ts';
-import { S3Error } from '../s3/errors.ts';
+import type { Bucket, Checksum, Extent, Part, Upload } from '../namespace/namespace.ts';
+import { otherAlgorithm } from '../s3/checksum-headers.ts';
+import { defaultChecksumAlgorithm } from '../s3/checksums.ts';
 import { baseOfPart } from './base.ts';
 import { findUpload } from './complete.ts';
 import { presentBucket } from './find.ts';
@@ -17,6 +18,12 @@ export interface PartPlace {
   readonly number: number;
 }
 
+export interface StoredPart {
+  readonly part: Part;
+  /** What is answered: the upload's own checksum, or where it has none the one that the client sent. */
+  readonly checksum: Checksum | undefined;
+}
+
 /**
  * Receives a part's bytes and stores it, in place of an earlier one of that number. Throws
  * NoSuchUpload (also when the upload ended meanwhile), InvalidRequest for another checksum algorithm
@@ -26,37 +33,33 @@ export async function receivePart(
   stores: Stores,
   place: PartPlace,
   incoming: IncomingBody,
-): Promise<Part> {
+): Promise<StoredPart> {
   const { blobseer, namespace } = stores;
   const { bucket, key, number } = place;
   const announced = announcedOf(incoming);
   return await withLease(blobseer, async () => {
     const upload = findUpload(namespace, bucket, key, place.uploadId);
     const own = upload.checksum?.algorithm;
-    checkAlgorithm(own, announced.checksum?.algorithm);
+    const sent = announced.checksum?.algorithm;
+    if (own !== undefined && sent !== undefined && own !== sent) throw otherAlgorithm(own, sent);
     const length = incoming.decodedLength;
     const target = baseOfPart(blobseer, namespace, bucket, key, { number, length });
     // Complete puts the parts' checksums together: each part needs the upload's own.
-    const extra = own === undefined ? [] : [own];
-    const received = await receiveBody(blobseer, incoming, announced, target, extra);
+    const asked = [own ?? defaultChecksumAlgorithm];
+    const received = await receiveBody(blobseer, incoming, announced, target, asked);
     try {
-      return await storePart(stores, place, (transaction) => ({
+      const part = await storePart(stores, place, (transaction) => ({
         size: received.size,
         etag: received.etag,
         checksums: received.checksums,
         extents: published(stores, transaction, received),
       }));
+      const answered = own ?? sent;
+      return { part, checksum: part.checksums.find(({ algorithm }) => algorithm === answered) };
     } catch (error) {
       await received.staged?.abort();
       throw error;
     }
-  });
-}
-
-function checkAlgorithm(own: string | undefined, announced: string | undefined): void {
-  if (own === undefined || announced === undefined || own === announced) return;
-  throw new S3Error('InvalidRequest', {
-    message: `Checksum Type mismatch occurred, expected checksum Type: ${own.toLowerCase()}, actual checksum Type: ${announced.toLowerCase()}`,
   });
 }
 

@@ -13,7 +13,7 @@ import {
   verifyChecksum,
   verifyMd5,
 } from '../s3/checksum-headers.ts';
-import { type DigestName, DigestSet } from '../s3/checksums.ts';
+import { DigestSet, defaultChecksumAlgorithm } from '../s3/checksums.ts';
 import type { HeaderReader } from '../s3/headers.ts';
 import { checkUploadSize } from './limits.ts';
 
@@ -24,6 +24,8 @@ export interface IncomingBody {
   readonly decodedLength: number | undefined;
   /** Filled when the body has ended. */
   readonly trailers: ReadonlyMap<string, string>;
+  /** The SHA-256 that the signature covers, when the body has ended: it is not computed again. */
+  readonly payloadSha256?: () => Buffer | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -39,7 +41,7 @@ export interface ReceivedBody {
   readonly size: number;
   /** MD5, hexadecimal: the ETag of an object or part that came in one piece. */
   readonly etag: string;
-  /** FULL_OBJECT checksums of these bytes: the announced one, or those asked for. */
+  /** FULL_OBJECT checksums of these bytes: those asked for, then the announced one; CRC64NVME for neither. */
   readonly checksums: readonly Checksum[];
 }
 
@@ -50,7 +52,8 @@ export function announcedOf(incoming: IncomingBody): Announced {
 }
 
 /**
- * Stores a body and verifies it. `extra` are checksums to compute although nobody announced them.
+ * Stores a body and verifies it. `asked` are checksums to compute although nobody announced them; where
+ * nothing is asked or announced it is CRC64NVME, as with S3.
  * The caller publishes `staged`, or aborts it. Throws BadDigest, MalformedTrailerError, what the body
  * throws (IncompleteBody, a wrong signature), and BlobSeerError.
  */
@@ -59,11 +62,12 @@ export async function receiveBody(
   incoming: IncomingBody,
   announced: Announced,
   options: Pick<StageOptions, 'base' | 'blobId'> = {},
-  extra: readonly ChecksumAlgorithm[] = [],
+  asked: readonly ChecksumAlgorithm[] = [],
 ): Promise<ReceivedBody> {
-  const algorithms = new Set<ChecksumAlgorithm>(extra);
+  const algorithms = new Set<ChecksumAlgorithm>(asked);
   if (announced.checksum !== undefined) algorithms.add(announced.checksum.algorithm);
-  const digests = new DigestSet(new Set<DigestName>(['MD5', ...algorithms]));
+  if (algorithms.size === 0) algorithms.add(defaultChecksumAlgorithm);
+  const digests = new BodyDigests(algorithms, incoming);
   const source = digested(incoming.body, digests);
   const staged = await stage(blobseer, source, incoming, options);
   try {
@@ -77,11 +81,11 @@ export async function receiveBody(
   return {
     staged: staged?.size === 0 ? undefined : staged,
     size: digests.length,
-    etag: required(digests, 'MD5').toString('hex'),
+    etag: digests.digest('MD5').toString('hex'),
     checksums: [...algorithms].map((algorithm) => ({
       algorithm,
       type: 'FULL_OBJECT',
-      value: required(digests, algorithm).toString('base64'),
+      value: digests.digest(algorithm).toString('base64'),
     })),
   };
 }
@@ -107,7 +111,7 @@ async function stage(
 
 async function* digested(
   body: AsyncIterable<Buffer>,
-  digests: DigestSet,
+  digests: BodyDigests,
 ): AsyncGenerator<Buffer, void, undefined> {
   for await (const piece of body) {
     digests.update(piece);
@@ -116,19 +120,41 @@ async function* digested(
   }
 }
 
-function verify(incoming: IncomingBody, announced: Announced, digests: DigestSet): void {
-  if (announced.md5 !== undefined) verifyMd5(announced.md5, required(digests, 'MD5'));
+function verify(incoming: IncomingBody, announced: Announced, digests: BodyDigests): void {
+  if (announced.md5 !== undefined) verifyMd5(announced.md5, digests.digest('MD5'));
   if (announced.checksum === undefined) return;
   const { algorithm, expected } = announced.checksum;
   verifyChecksum(
     algorithm,
     expected ?? trailerChecksum(algorithm, incoming.trailers),
-    required(digests, algorithm),
+    digests.digest(algorithm),
   );
 }
 
-function required(digests: DigestSet, name: DigestName): Buffer {
-  const digest = digests.digest(name);
-  if (digest === undefined) throw new Error(`${name} was not computed`);
-  return digest;
+/** The body's digests, each computed once: MD5 for the ETag, and those of its checksums. */
+class BodyDigests {
+  private readonly computed: DigestSet;
+  private readonly payloadSha256: (() => Buffer | undefined) | undefined;
+
+  constructor(algorithms: Iterable<ChecksumAlgorithm>, incoming: IncomingBody) {
+    this.payloadSha256 = incoming.payloadSha256;
+    const names = new Set<ChecksumAlgorithm>(['MD5', ...algorithms]);
+    if (this.payloadSha256 !== undefined) names.delete('SHA256');
+    this.computed = new DigestSet(names);
+  }
+
+  get length(): number {
+    return this.computed.length;
+  }
+
+  update(bytes: Uint8Array): void {
+    this.computed.update(bytes);
+  }
+
+  /** Once the body has ended. */
+  digest(name: ChecksumAlgorithm): Buffer {
+    const digest = this.computed.digest(name) ?? (name === 'SHA256' && this.payloadSha256?.());
+    if (digest instanceof Buffer) return digest;
+    throw new Error(`${name} was not computed`);
+  }
 }

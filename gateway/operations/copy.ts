@@ -3,7 +3,7 @@ import type { ByteRange } from '../../blobseer-client/index.ts';
 import type { Bucket } from '../namespace/namespace.ts';
 import { type CopySource, copyPart, copyVersion, type SourceAddress } from '../objects/copy.ts';
 import { describe } from '../objects/put.ts';
-import { requestedChecksum } from '../s3/checksum-headers.ts';
+import { requestedAlgorithm } from '../s3/checksum-headers.ts';
 import { checksumElement } from '../s3/checksums.ts';
 import { checkCopySource, writeConditions } from '../s3/conditions.ts';
 import { isoDate } from '../s3/dates.ts';
@@ -31,7 +31,7 @@ export async function copyObject(request: S3Request, services: Services): Promis
   const description = describe(headers);
   const askedClass = headers.get('x-amz-storage-class');
   const redirect = description.headers.system['x-amz-website-redirect-location'];
-  const checksum = requestedChecksum(headers)?.algorithm;
+  const checksum = requestedAlgorithm(headers);
   const isUnchanged =
     metadata === 'COPY' &&
     askedClass === undefined &&
@@ -111,7 +111,7 @@ export async function uploadPartCopy(request: S3Request, services: Services): Pr
   checkKey(request.key);
   refuseUnsupported(headers);
   const rangeHeader = headers.get('x-amz-copy-source-range');
-  const { part, source } = await copyPart(services, {
+  const { part, checksum, source } = await copyPart(services, {
     source: sourceAddress(request, services),
     place: partPlace(request),
     checkSource: (version) => checkCopySource(headers, version),
@@ -122,7 +122,7 @@ export async function uploadPartCopy(request: S3Request, services: Services): Pr
     'CopyPartResult',
     element('LastModified', isoDate(part.modifiedMs)),
     element('ETag', quoted(part.etag)),
-    part.checksums.map(({ algorithm, value }) => element(checksumElement(algorithm), value)),
+    checksum && element(checksumElement(checksum.algorithm), checksum.value),
   );
   return { ...answer, headers: { ...answer.headers, ...sourceVersionHeader(source) } };
 }

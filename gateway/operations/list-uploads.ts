@@ -2,6 +2,7 @@
 
 import { NamespaceError } from '../namespace/errors.ts';
 import type {
+  Checksum,
   Namespace,
   Part,
   Upload,
@@ -10,6 +11,7 @@ import type {
 } from '../namespace/namespace.ts';
 import { findUpload } from '../objects/complete.ts';
 import { maxPartNumber } from '../objects/limits.ts';
+import { ownChecksum } from '../objects/whole-checksum.ts';
 import { checksumElement } from '../s3/checksums.ts';
 import { isoDate } from '../s3/dates.ts';
 import { invalidArgument } from '../s3/errors.ts';
@@ -110,7 +112,7 @@ export function listParts(request: S3Request, services: Services): S3Response {
     element('NextPartNumberMarker', parts.at(-1)?.number ?? 0),
     element('MaxParts', maxParts),
     element('IsTruncated', isTruncated),
-    parts.map(partEntry),
+    parts.map((part) => partEntry(part, ownChecksum(upload, part))),
   );
 }
 
@@ -120,13 +122,14 @@ function partMarker(text: string | undefined): number {
   return Math.min(count('part-number-marker', text), maxPartNumber);
 }
 
-function partEntry(part: Part): Fragment {
+/** One checksum at most: clients send what they find here back in Complete, which takes no second one. */
+function partEntry(part: Part, checksum: Checksum | undefined): Fragment {
   return element(
     'Part',
     element('PartNumber', part.number),
     element('LastModified', isoDate(part.modifiedMs)),
     element('ETag', quoted(part.etag)),
     element('Size', part.size),
-    part.checksums.map(({ algorithm, value }) => element(checksumElement(algorithm), value)),
+    checksum && element(checksumElement(checksum.algorithm), checksum.value),
   );
 }

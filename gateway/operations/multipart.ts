@@ -1,16 +1,21 @@
 /** Multipart uploads: CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload. */
 
-import type { Checksum, ObjectVersion } from '../namespace/namespace.ts';
+import type { ObjectVersion } from '../namespace/namespace.ts';
 import { completeUpload, findUpload, type NamedPart } from '../objects/complete.ts';
 import { presentBucket } from '../objects/find.ts';
 import { maxPartNumber } from '../objects/limits.ts';
 import { receivePart } from '../objects/parts.ts';
 import { currentObject, describe } from '../objects/put.ts';
-import { announcedObjectChecksum, requestedChecksum } from '../s3/checksum-headers.ts';
+import {
+  announcedObjectChecksum,
+  announcedObjectSize,
+  namedPartChecksum,
+  requestedChecksum,
+  requestedType,
+} from '../s3/checksum-headers.ts';
 import { checksumAlgorithms, checksumElement, checksumHeader } from '../s3/checksums.ts';
 import { checkWrite, writeConditions } from '../s3/conditions.ts';
-import { invalidArgument, S3Error } from '../s3/errors.ts';
-import type { HeaderReader } from '../s3/headers.ts';
+import { S3Error } from '../s3/errors.ts';
 import { checkKey } from '../s3/names.ts';
 import { element } from '../s3/xml.ts';
 import { children, childText, parseXml, requiredText, type XmlNode } from '../s3/xml-parse.ts';
@@ -75,14 +80,13 @@ export function partPlace(request: S3Request) {
 export async function uploadPart(request: S3Request, services: Services): Promise<S3Response> {
   checkKey(request.key);
   refuseUnsupported(request.headers);
-  const part = await receivePart(services, partPlace(request), request);
-  const checksums = part.checksums.map(({ algorithm, value }) => [
-    checksumHeader(algorithm),
-    value,
-  ]);
+  const { part, checksum } = await receivePart(services, partPlace(request), request);
   return {
     status: 200,
-    headers: { ETag: quoted(part.etag), ...Object.fromEntries(checksums) },
+    headers: {
+      ETag: quoted(part.etag),
+      ...(checksum === undefined ? {} : { [checksumHeader(checksum.algorithm)]: checksum.value }),
+    },
   };
 }
 
@@ -101,9 +105,9 @@ export async function completeMultipartUpload(
     uploadId: query.get('uploadId') ?? '',
     named: namedParts(request.document),
     expected: {
-      size: expectedSize(headers),
+      size: announcedObjectSize(headers),
       checksum: announcedObjectChecksum(headers),
-      checksumType: expectedType(headers),
+      checksumType: requestedType(headers),
     },
     checkConditions: (current) => checkWrite(conditions, currentObject(current), key),
   });
@@ -144,35 +148,19 @@ function namedParts(document: Buffer): NamedPart[] {
 function namedPart(node: XmlNode): NamedPart {
   const number = requiredText(node, 'PartNumber').trim();
   if (!/^\d{1,5}$/.test(number)) throw new S3Error('MalformedXML');
-  const checksums: { algorithm: Checksum['algorithm']; value: string }[] = [];
-  for (const algorithm of checksumAlgorithms) {
+  const checksums = checksumAlgorithms.flatMap((algorithm) => {
     const value = childText(node, checksumElement(algorithm));
-    if (value !== undefined && value !== '') checksums.push({ algorithm, value });
-  }
+    return value === undefined || value === '' ? [] : [{ algorithm, value }];
+  });
   return {
     number: parsePartNumber(number),
     etag: unquoted(requiredText(node, 'ETag').trim()),
-    checksums,
+    checksum: namedPartChecksum(checksums),
   };
 }
 
 function unquoted(etag: string): string {
   return etag.replace(/^"(.*)"$/, '$1');
-}
-
-function expectedSize(headers: HeaderReader): number | undefined {
-  const text = headers.get('x-amz-mp-object-size');
-  if (text === undefined) return undefined;
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw invalidArgument('x-amz-mp-object-size', text);
-}
-
-function expectedType(headers: HeaderReader): Checksum['type'] | undefined {
-  const type = headers.get('x-amz-checksum-type')?.toUpperCase();
-  if (type === undefined || type === 'FULL_OBJECT' || type === 'COMPOSITE') return type;
-  throw new S3Error('InvalidRequest', {
-    message: 'Value for x-amz-checksum-type header is invalid.',
-  });
 }
 
 /** Frees what was uploaded. */

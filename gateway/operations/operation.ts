@@ -56,6 +56,11 @@ export interface S3Request {
   readonly decodedLength: number | undefined;
   /** Trailing headers by lower-case name, filled when the body has ended. */
   readonly trailers: ReadonlyMap<string, string>;
+  /**
+   * Present where the signature covers the hash of a streamed body: its SHA-256 (32 bytes), undefined
+   * before the body has ended.
+   */
+  readonly payloadSha256?: () => Buffer | undefined;
   /** Aborted when the client goes away. */
   readonly signal: AbortSignal;
   /** True over TLS. */

@@ -15,7 +15,7 @@ import {
   verifyChecksum,
   verifyMd5,
 } from '../s3/checksum-headers.ts';
-import { type DigestName, DigestSet } from '../s3/checksums.ts';
+import { type ChecksumAlgorithm, DigestSet } from '../s3/checksums.ts';
 import { invalidArgument, S3Error } from '../s3/errors.ts';
 import type { RequestBody } from './request-body.ts';
 
@@ -24,6 +24,8 @@ export interface DecodedBody {
   readonly document: Buffer;
   readonly decodedLength: number | undefined;
   readonly trailers: ReadonlyMap<string, string>;
+  /** Body kind 'stream' whose hash is signed: its SHA-256, undefined before the body has ended. */
+  readonly payloadSha256?: () => Buffer | undefined;
 }
 
 export interface BodyInput {
@@ -83,7 +85,11 @@ function openStream(input: BodyInput): DecodedBody {
   const decodedLength = bodyLength(input);
   if (payload.kind === 'unsigned') return { ...nothing, body: raw, decodedLength };
   if (payload.kind === 'sha256') {
-    return { ...nothing, body: verifyPayloadSha256(raw, payload.sha256), decodedLength };
+    let digest: Buffer | undefined;
+    const body = verifyPayloadSha256(raw, payload.sha256, (computed) => {
+      digest = computed;
+    });
+    return { ...nothing, body, decodedLength, payloadSha256: () => digest };
   }
   const decoder = new AwsChunkedDecoder({
     ...(authenticated.kind === 'signed' && authenticated.chunkSigner !== undefined
@@ -134,7 +140,7 @@ async function readDocument(input: BodyInput, stream: DecodedBody): Promise<Buff
   const { headers, maxDocumentBytes } = input;
   const md5 = announcedMd5(headers);
   const checksum = input.checksumsOfObject ? undefined : announcedChecksum(headers);
-  const names: DigestName[] = md5 === undefined ? [] : ['MD5'];
+  const names: ChecksumAlgorithm[] = md5 === undefined ? [] : ['MD5'];
   if (checksum !== undefined) names.push(checksum.algorithm);
   const digests = new DigestSet(names);
   // Not a list of pieces: HTTP chunks of a byte would take hundreds of times their size.

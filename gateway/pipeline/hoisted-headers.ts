@@ -5,6 +5,7 @@
  * x-amz-expected-bucket-owner, and make an empty object of a presigned CopyObject.
  */
 import type { Headers, Query } from '../operations/operation.ts';
+import { checksumAlgorithms, checksumHeader, createDigest } from '../s3/checksums.ts';
 import { invalidArgument } from '../s3/errors.ts';
 
 /** A token (RFC 9110 section 5.6.2) in lower case. */
@@ -26,17 +27,17 @@ const neverHoisted: ReadonlySet<string> = new Set([
   'x-amz-trailer',
 ]);
 
-const checksumPrefix = 'x-amz-checksum-';
 /**
- * Checksums of no bytes: what the JavaScript SDK puts into the URL of an upload whose body it does
- * not know yet. They promise nothing (https://github.com/aws/aws-sdk-js-v3/issues/6818).
+ * Checksums of no bytes, by header: what the JavaScript SDK puts into the URL of an upload whose body it
+ * does not know yet. They promise nothing (https://github.com/aws/aws-sdk-js-v3/issues/6818); what we do
+ * about them, and why, is in docs/CHECKSUMS.md.
  */
-const checksumsOfNothing: ReadonlySet<string> = new Set([
-  'AAAAAA==',
-  'AAAAAAAAAAA=',
-  '2jmj7l5rSw0yVb/vlWAYkK/YBwk=',
-  '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=',
-]);
+const checksumsOfNothing: ReadonlyMap<string, string> = new Map(
+  checksumAlgorithms.map((algorithm) => [
+    checksumHeader(algorithm),
+    createDigest(algorithm).digest().toString('base64'),
+  ]),
+);
 
 /**
  * The headers of a request with those of its presigned query; a header that was sent wins. Throws
@@ -51,7 +52,7 @@ export function withHoistedHeaders(headers: Headers, query: Query): Headers {
     if (headers.get(name) !== undefined) continue;
     // Header values are one character per byte.
     const value = Buffer.from(text).toString('latin1').trim();
-    if (name.startsWith(checksumPrefix) && checksumsOfNothing.has(value)) continue;
+    if (checksumsOfNothing.get(name) === value) continue;
     if (unsendable.test(value)) throw invalidArgument(name, text);
     hoisted.set(name, value);
   }

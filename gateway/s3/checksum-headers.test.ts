@@ -79,24 +79,24 @@ test('two checksum headers, or a header and a trailer, are InvalidRequest', () =
 
 test('unknown algorithms answer as S3 does', () => {
   assertError(
-    () => announcedChecksum(headers({ 'x-amz-checksum-xxhash64': 'AAAAAAAAAAA=' })),
+    () => announcedChecksum(headers({ 'x-amz-checksum-xxhash32': 'AAAAAA==' })),
     'InvalidRequest',
     /algorithm type you specified/,
   );
   assertError(
-    () => announcedChecksum(headers({ 'x-amz-trailer': 'x-amz-checksum-sha512' })),
+    () => announcedChecksum(headers({ 'x-amz-trailer': 'x-amz-checksum-sha384' })),
     'InvalidRequest',
     /x-amz-trailer header is not supported/,
   );
   assertError(
-    () => announcedChecksum(headers({ 'x-amz-sdk-checksum-algorithm': 'SHA512' })),
+    () => announcedChecksum(headers({ 'x-amz-sdk-checksum-algorithm': 'SHA384' })),
     'InvalidRequest',
     /x-amz-sdk-checksum-algorithm header is invalid/,
   );
   assertError(
     () => requestedChecksum(headers({ 'x-amz-checksum-algorithm': 'MD4' })),
     'InvalidRequest',
-    /\[CRC32, CRC32C, CRC64NVME, SHA1, SHA256\]/,
+    /\[CRC32, CRC32C, CRC64NVME, MD5, SHA1, SHA256, SHA512, XXHASH128, XXHASH3, XXHASH64\]/,
   );
 });
 

@@ -14,7 +14,7 @@ import {
   decodeDigest,
   defaultChecksumType,
 } from './checksums.ts';
-import { S3Error } from './errors.ts';
+import { invalidArgument, S3Error } from './errors.ts';
 import type { HeaderReader } from './headers.ts';
 
 const prefix = 'x-amz-checksum-';
@@ -73,33 +73,40 @@ export function announcedObjectChecksum(
   }
   const [name, value] = first;
   const algorithm = algorithmOfHeader(name);
-  const base64 = value.replace(/-[1-9][0-9]{0,4}$/, '');
+  // A CRC64NVME is never of parts, so nothing may stand behind it.
+  const base64 = algorithm === 'CRC64NVME' ? value : value.replace(/-[1-9][0-9]{0,4}$/, '');
   if (decodeDigest(algorithm, base64) === undefined) throw invalidValue(name);
   return { algorithm, value };
 }
 
-/**
- * x-amz-checksum-algorithm and x-amz-checksum-type of CreateMultipartUpload and CopyObject;
- * undefined where there is neither. Throws InvalidRequest.
- */
+/** x-amz-checksum-algorithm of CopyObject. Throws InvalidRequest for one that S3 does not know. */
+export function requestedAlgorithm(headers: HeaderReader): ChecksumAlgorithm | undefined {
+  const name = headers.get('x-amz-checksum-algorithm');
+  if (name === undefined) return undefined;
+  const algorithm = checksumAlgorithm(name);
+  if (algorithm !== undefined) return algorithm;
+  throw invalidRequest(
+    `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${checksumAlgorithms.join(', ')}]`,
+  );
+}
+
+/** x-amz-checksum-type. Throws InvalidRequest for one that S3 does not know. */
+export function requestedType(headers: HeaderReader): ChecksumType | undefined {
+  const type = headers.get('x-amz-checksum-type')?.toUpperCase();
+  if (type === undefined || type === 'FULL_OBJECT' || type === 'COMPOSITE') return type;
+  throw invalidValue('x-amz-checksum-type');
+}
+
+/** Both of them, for CreateMultipartUpload; undefined where there is neither. Throws InvalidRequest. */
 export function requestedChecksum(
   headers: HeaderReader,
 ): { readonly algorithm: ChecksumAlgorithm; readonly type: ChecksumType } | undefined {
-  const name = headers.get('x-amz-checksum-algorithm');
-  const type = headers.get('x-amz-checksum-type')?.toUpperCase();
-  if (type !== undefined && type !== 'FULL_OBJECT' && type !== 'COMPOSITE') {
-    throw invalidValue('x-amz-checksum-type');
-  }
-  if (name === undefined) {
+  const type = requestedType(headers);
+  const algorithm = requestedAlgorithm(headers);
+  if (algorithm === undefined) {
     if (type === undefined) return undefined;
     throw invalidRequest(
       'The x-amz-checksum-type header can only be used with the x-amz-checksum-algorithm header.',
-    );
-  }
-  const algorithm = checksumAlgorithm(name);
-  if (algorithm === undefined) {
-    throw invalidRequest(
-      `Checksum algorithm provided is unsupported. Please try again with any of the valid types: [${checksumAlgorithms.join(', ')}]`,
     );
   }
   if (type === undefined) return { algorithm, type: defaultChecksumType(algorithm) };
@@ -129,14 +136,52 @@ export function trailerChecksum(
   return expected;
 }
 
+/**
+ * The one checksum of a part that CompleteMultipartUpload names, from all that its element holds, by
+ * algorithm. Throws InvalidArgument for several, and for a value of the wrong form.
+ */
+export function namedPartChecksum(
+  given: readonly { readonly algorithm: ChecksumAlgorithm; readonly value: string }[],
+): { readonly algorithm: ChecksumAlgorithm; readonly value: string } | undefined {
+  const [first, second] = given;
+  if (first === undefined) return undefined;
+  if (second === undefined && decodeDigest(first.algorithm, first.value) !== undefined)
+    return first;
+  const values = given.map(({ algorithm, value }) => `${algorithm}:${value};`).join('');
+  throw invalidArgument(
+    'Checksum',
+    second === undefined ? first.value : values,
+    'Invalid Base64 or multiple checksums present in request',
+  );
+}
+
+/** x-amz-mp-object-size: what the parts must add up to. Throws InvalidRequest. */
+export function announcedObjectSize(headers: HeaderReader): number | undefined {
+  const text = headers.get('x-amz-mp-object-size')?.trim();
+  if (text === undefined) return undefined;
+  if (/^\d{1,15}$/.test(text)) return Number(text);
+  const what = /^-\d+$/.test(text) ? 'less than zero' : 'invalid';
+  throw invalidRequest(`Value for x-amz-mp-object-size header is ${what}: '${text}'`);
+}
+
+/** Another algorithm than that of the upload, on a part or on the whole object. */
+export function otherAlgorithm(expected: ChecksumAlgorithm, actual: ChecksumAlgorithm): S3Error {
+  return invalidRequest(
+    `Checksum Type mismatch occurred, expected checksum Type: ${expected.toLowerCase()}, actual checksum Type: ${actual.toLowerCase()}`,
+  );
+}
+
 /** Throws BadDigest where the body's digest is not the announced one. */
 export function verifyChecksum(
   algorithm: ChecksumAlgorithm,
   expected: Buffer,
   calculated: Buffer,
 ): void {
-  if (equal(expected, calculated)) return;
-  throw new S3Error('BadDigest', {
+  if (!equal(expected, calculated)) throw wrongChecksum(algorithm);
+}
+
+export function wrongChecksum(algorithm: ChecksumAlgorithm): S3Error {
+  return new S3Error('BadDigest', {
     message: `The ${algorithm} you specified did not match the calculated checksum.`,
   });
 }

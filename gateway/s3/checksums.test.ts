@@ -4,13 +4,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import {
   allowsChecksumType,
+  type ChecksumAlgorithm,
   checksumAlgorithm,
   checksumAlgorithms,
   checksumElement,
   checksumHeader,
   compositeChecksum,
   createDigest,
-  type DigestName,
   DigestSet,
   decodeDigest,
   defaultChecksumType,
@@ -20,16 +20,14 @@ import {
   multipartEtag,
 } from './checksums.ts';
 
-const names: readonly DigestName[] = [...checksumAlgorithms, 'MD5'];
-
-function digestOf(name: DigestName, ...pieces: Uint8Array[]): Buffer {
+function digestOf(name: ChecksumAlgorithm, ...pieces: Uint8Array[]): Buffer {
   const digest = createDigest(name);
   for (const piece of pieces) digest.update(piece);
   return digest.digest();
 }
 
 test('the published check values of "123456789", of nothing and of a longer text', () => {
-  const expected: Record<DigestName, [string, string]> = {
+  const expected: Record<ChecksumAlgorithm, [string, string]> = {
     CRC32: ['cbf43926', '00000000'],
     CRC32C: ['e3069283', '00000000'],
     CRC64NVME: ['ae8b14860a799888', '0000000000000000'],
@@ -39,8 +37,15 @@ test('the published check values of "123456789", of nothing and of a longer text
       '15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225',
       'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
     ],
+    SHA512: [
+      'd9e6762dd1c8eaf6d61b3c6192fc408d4d6d5f1176d0c29169bc24e71c3f274ad27fcd5811b313d681f7e55ec02d73d499c95455b6b5bb503acf574fba8ffe85',
+      'cf83e1357eefb8bdf1542850d66d8007d620e4050b5715dc83f4a921d36ce9ce47d0d13c5d85f2b0ff8318d2877eec2f63b931bd47417a81a538327af927da3e',
+    ],
+    XXHASH128: ['33119477ede5dcd5e9716427681d5860', '99aa06d3014798d86001c324468d497f'],
+    XXHASH3: ['72dcb18b67a17dff', '2d06800538d394c2'],
+    XXHASH64: ['8cb841db40e6ae83', 'ef46db3751d8e999'],
   };
-  for (const name of names) {
+  for (const name of checksumAlgorithms) {
     assert.equal(digestOf(name, Buffer.from('123456789')).toString('hex'), expected[name][0], name);
     assert.equal(digestOf(name).toString('hex'), expected[name][1], name);
     assert.equal(digestOf(name).length, digestBytes[name], name);
@@ -83,23 +88,50 @@ test('CRC64NVME of inputs larger than its window, and of two that run at the sam
 
 test('a set computes every digest in one pass and counts the bytes', () => {
   const body = randomBytes(600_000);
-  const set = new DigestSet([...names, 'MD5']);
+  const set = new DigestSet([...checksumAlgorithms, 'MD5']);
   set.update(body.subarray(0, 1));
   set.update(Buffer.alloc(0));
   set.update(body.subarray(1));
   assert.equal(set.length, body.length);
-  for (const name of names) {
+  for (const name of checksumAlgorithms) {
     assert.deepEqual(set.digest(name), digestOf(name, body), name);
     assert.deepEqual(set.digest(name), digestOf(name, body), 'asked again');
   }
   assert.equal(new DigestSet(['MD5']).digest('SHA1'), undefined);
 });
 
+test('digests that run side by side do not disturb one another', () => {
+  const piecesArbitrary = fc.array(
+    fc.record({ to: fc.nat(2), bytes: fc.uint8Array({ maxLength: 400 }) }),
+    { maxLength: 12 },
+  );
+  fc.assert(
+    fc.property(piecesArbitrary, fc.constantFrom(...checksumAlgorithms), (pieces, name) => {
+      const running = [createDigest(name), createDigest(name), createDigest(name)];
+      for (const { to, bytes } of pieces) running[to]?.update(bytes);
+      for (const [index, digest] of running.entries()) {
+        const own = pieces.filter(({ to }) => to === index).map(({ bytes }) => bytes);
+        assert.deepEqual(digest.digest(), digestOf(name, Buffer.concat(own)));
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('a digest that is given up leaves the next one alone', () => {
+  for (const name of checksumAlgorithms) {
+    createDigest(name).update(Buffer.from('never ended'));
+    assert.deepEqual(digestOf(name, Buffer.from('a')), digestOf(name, Buffer.from('a')), name);
+    assert.notDeepEqual(digestOf(name), digestOf(name, Buffer.from('never ended')), name);
+  }
+});
+
 test('CRCs of parts put together are the CRC of the whole', () => {
   const partsArbitrary = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 6 });
+  const crcs = checksumAlgorithms.filter(isCrc);
+  assert.deepEqual(crcs, ['CRC32', 'CRC32C', 'CRC64NVME']);
   fc.assert(
-    fc.property(partsArbitrary, fc.constantFrom(...checksumAlgorithms), (parts, algorithm) => {
-      if (!isCrc(algorithm)) return;
+    fc.property(partsArbitrary, fc.constantFrom(...crcs), (parts, algorithm) => {
       const known = parts.map((part) => ({
         digest: digestOf(algorithm, part),
         length: part.length,
@@ -168,13 +200,19 @@ test('names and types of S3', () => {
   assert.equal(checksumHeader('CRC64NVME'), 'x-amz-checksum-crc64nvme');
   assert.equal(checksumElement('CRC32C'), 'ChecksumCRC32C');
   assert.equal(checksumAlgorithm('crc64nvme'), 'CRC64NVME');
-  assert.equal(checksumAlgorithm('SHA512'), undefined);
+  assert.equal(checksumAlgorithm('xxHash3'), 'XXHASH3');
+  assert.equal(checksumAlgorithm('SHA384'), undefined);
   assert.equal(checksumAlgorithm('constructor'), undefined);
   assert.equal(defaultChecksumType('CRC64NVME'), 'FULL_OBJECT');
   assert.equal(defaultChecksumType('CRC32'), 'COMPOSITE');
   assert.equal(allowsChecksumType('SHA256', 'FULL_OBJECT'), false);
   assert.equal(allowsChecksumType('CRC32', 'FULL_OBJECT'), true);
   assert.equal(allowsChecksumType('CRC64NVME', 'COMPOSITE'), false);
+  for (const algorithm of ['MD5', 'SHA512', 'XXHASH128', 'XXHASH3', 'XXHASH64'] as const) {
+    assert.equal(defaultChecksumType(algorithm), 'COMPOSITE');
+    assert.equal(allowsChecksumType(algorithm, 'COMPOSITE'), true);
+    assert.equal(allowsChecksumType(algorithm, 'FULL_OBJECT'), false);
+  }
 });
 
 test('base64 digests are taken strictly', () => {

@@ -1,5 +1,5 @@
 /**
- * The digests of S3: MD5 for ETag and Content-MD5, and the five checksum algorithms, behind one
+ * S3's checksum algorithms (MD5, which is also behind ETag and Content-MD5, is one of them) behind one
  * interface; several of them over the same bytes in one pass; and the checksums of multipart objects.
  * Source: Amazon S3 User Guide, "Checking object integrity in Amazon S3".
  */
@@ -7,19 +7,38 @@ import { createHash } from 'node:crypto';
 import { crc32, crc32c } from '@node-rs/crc32';
 import { type CrcAlgorithm, type CrcPart, combineCrcs } from './crc-combine.ts';
 import { Crc64Nvme } from './crc64nvme.ts';
+import { XxHash } from './xxhash.ts';
 
-export const checksumAlgorithms = ['CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256'] as const;
+/** In the order in which S3 lists them. */
+export const checksumAlgorithms = [
+  'CRC32',
+  'CRC32C',
+  'CRC64NVME',
+  'MD5',
+  'SHA1',
+  'SHA256',
+  'SHA512',
+  'XXHASH128',
+  'XXHASH3',
+  'XXHASH64',
+] as const;
 export type ChecksumAlgorithm = (typeof checksumAlgorithms)[number];
 export type ChecksumType = 'FULL_OBJECT' | 'COMPOSITE';
-export type DigestName = ChecksumAlgorithm | 'MD5';
 
-export const digestBytes: Readonly<Record<DigestName, number>> = {
+/** What an object has where the client names and sends nothing (since December 2024). */
+export const defaultChecksumAlgorithm = 'CRC64NVME';
+
+export const digestBytes: Readonly<Record<ChecksumAlgorithm, number>> = {
   CRC32: 4,
   CRC32C: 4,
   CRC64NVME: 8,
   MD5: 16,
   SHA1: 20,
   SHA256: 32,
+  SHA512: 64,
+  XXHASH128: 16,
+  XXHASH3: 8,
+  XXHASH64: 8,
 };
 
 /** A running digest. `digest` ends it and is called once. */
@@ -28,16 +47,20 @@ export interface Digest {
   digest(): Buffer;
 }
 
-export function createDigest(name: DigestName): Digest {
-  switch (name) {
+export function createDigest(algorithm: ChecksumAlgorithm): Digest {
+  switch (algorithm) {
     case 'CRC32':
       return new Crc32(crc32);
     case 'CRC32C':
       return new Crc32(crc32c);
     case 'CRC64NVME':
       return new Crc64Nvme();
+    case 'XXHASH128':
+    case 'XXHASH3':
+    case 'XXHASH64':
+      return new XxHash(algorithm);
     default:
-      return createHash(name.toLowerCase());
+      return createHash(algorithm.toLowerCase());
   }
 }
 
@@ -62,12 +85,12 @@ class Crc32 implements Digest {
 
 /** Several digests over the same bytes in one pass, while they are in the processor's cache. */
 export class DigestSet {
-  private readonly running: ReadonlyMap<DigestName, Digest>;
-  private readonly finished = new Map<DigestName, Buffer>();
+  private readonly running: ReadonlyMap<ChecksumAlgorithm, Digest>;
+  private readonly finished = new Map<ChecksumAlgorithm, Buffer>();
   /** Bytes so far. */
   length = 0;
 
-  constructor(names: Iterable<DigestName>) {
+  constructor(names: Iterable<ChecksumAlgorithm>) {
     this.running = new Map([...new Set(names)].map((name) => [name, createDigest(name)]));
   }
 
@@ -81,7 +104,7 @@ export class DigestSet {
   }
 
   /** Ends that digest; may be asked again. Undefined where it is not in the set. */
-  digest(name: DigestName): Buffer | undefined {
+  digest(name: ChecksumAlgorithm): Buffer | undefined {
     const known = this.finished.get(name);
     if (known !== undefined) return known;
     const result = this.running.get(name)?.digest();
@@ -109,7 +132,7 @@ export function checksumAlgorithm(name: string): ChecksumAlgorithm | undefined {
 }
 
 /** The bytes of a base64 digest; undefined where it is not base64 or not of that digest's length. */
-export function decodeDigest(name: DigestName, base64: string): Buffer | undefined {
+export function decodeDigest(name: ChecksumAlgorithm, base64: string): Buffer | undefined {
   const bytes = Buffer.from(base64, 'base64');
   // Node skips what is not base64; only a value that comes back the same was well formed.
   return bytes.length === digestBytes[name] && bytes.toString('base64') === base64
@@ -144,7 +167,10 @@ export function defaultChecksumType(algorithm: ChecksumAlgorithm): ChecksumType 
   return algorithm === 'CRC64NVME' ? 'FULL_OBJECT' : 'COMPOSITE';
 }
 
-/** SHA digests cannot be put together, and S3 has no composite CRC-64. */
+/**
+ * Of a multipart upload: only CRCs can be put together to the checksum of the whole, and S3 has no composite
+ * CRC-64 (CreateMultipartUpload refuses every other pair).
+ */
 export function allowsChecksumType(algorithm: ChecksumAlgorithm, type: ChecksumType): boolean {
   if (algorithm === 'CRC64NVME') return type === 'FULL_OBJECT';
   return type === 'COMPOSITE' || isCrc(algorithm);
