@@ -1,0 +1,294 @@
+/**
+ * Runs a checkout of ceph/s3-tests against a gateway of its own; conformance/s3-tests.sh calls it.
+ *
+ *   node dist/conformance/s3-tests/run.js DIR [options]      options: see usage below
+ *
+ * Exit status: 0 when exactly the tests fail that S3-TESTS.md lists (of those that ran), else 1.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  createWriteStream,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { Gateway, projectRoot, runCommand } from '../harness/gateway.ts';
+import { killGroup } from '../harness/processes.ts';
+import { aloneTest, areaOf, areas, everydayNames } from './areas.ts';
+import { compare, parseExpected, testName } from './expected.ts';
+import { areaTable, changedAreas } from './report.ts';
+import { collectedTests, junitResults, type Result } from './results.ts';
+import { suiteConfiguration, users } from './users.ts';
+
+const usage = `Usage: conformance/s3-tests.sh DIR [options]
+
+Runs the checkout of ceph/s3-tests at DIR against a gateway that it starts, in a directory of its own, on
+127.0.0.1, and compares what fails with conformance/S3-TESTS.md.
+
+  --area NAME     only this area (repeatable), one of:
+                  ${areas.map(({ name }) => name).join(', ')}
+  --all           the areas of policies, grants, locks... too; they are counted, not compared
+  --only WORD     only tests whose name contains WORD (repeatable)
+  --workers N     tests at once, where pytest-xdist is there (default 2)
+  --log FILE      keep all that pytest prints
+  --list          print the tests that would run, by area, and end
+
+PYTHON names the interpreter (default python3). It needs pytest, boto3 (new enough to know the checksums
+that are tested), munch, isodate, pytz, httplib2, lxml and requests. On Debian:
+  apt install python3-pytest python3-pytest-xdist python3-boto3 python3-munch python3-isodate \\
+    python3-tz python3-httplib2 python3-lxml python3-requests`;
+
+const modules = ['pytest', 'boto3', 'munch', 'isodate', 'pytz', 'httplib2', 'lxml', 'requests'];
+const suiteFiles = ['test_s3.py', 'test_headers.py'].map((name) => `s3tests/functional/${name}`);
+const expectedFile = path.join(projectRoot, 'conformance', 'S3-TESTS.md');
+const suiteTimeoutMs = 3_600_000;
+
+class UsageError extends Error {}
+
+interface Options {
+  readonly checkout: string;
+  readonly areaNames: readonly string[];
+  readonly words: readonly string[];
+  readonly workers: number;
+  readonly logFile: string | undefined;
+  readonly listOnly: boolean;
+}
+
+function optionsFrom(args: readonly string[]): Options {
+  const { values, positionals } = parse(args);
+  const [checkout, extra] = positionals;
+  if (checkout === undefined) throw new UsageError('which checkout of ceph/s3-tests?');
+  if (extra !== undefined) throw new UsageError(`"${extra}" is not expected here`);
+  for (const file of suiteFiles) {
+    if (!existsSync(path.join(checkout, file))) {
+      throw new UsageError(`${checkout} is no checkout of ceph/s3-tests: it has no ${file}`);
+    }
+  }
+  const names = areas.map(({ name }) => name);
+  const chosen = values.area ?? (values.all ? names : everydayNames);
+  const unknown = chosen.find((name) => !names.includes(name));
+  if (unknown !== undefined) throw new UsageError(`there is no area "${unknown}"`);
+  const workers = Number(values.workers);
+  if (!Number.isInteger(workers) || workers < 1) throw new UsageError('--workers takes a number');
+  return {
+    checkout: path.resolve(checkout),
+    areaNames: chosen,
+    words: values.only ?? [],
+    workers,
+    logFile: values.log,
+    listOnly: values.list,
+  };
+}
+
+function parse(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        area: { type: 'string', multiple: true },
+        all: { type: 'boolean', default: false },
+        only: { type: 'string', multiple: true },
+        workers: { type: 'string', default: '2' },
+        log: { type: 'string' },
+        list: { type: 'boolean', default: false },
+      },
+    });
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+const python = process.env.PYTHON ?? 'python3';
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const { pid } of running) if (pid !== undefined) killGroup(pid);
+});
+
+interface Output {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+/** A Python of its own process group, so that its workers end with it. */
+async function runPython(
+  args: readonly string[],
+  {
+    folder,
+    env,
+    logFile,
+  }: { folder: string; env: NodeJS.ProcessEnv; logFile?: string | undefined },
+): Promise<Output> {
+  const child = spawn(python, args, {
+    cwd: folder,
+    env,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  running.add(child);
+  const log = logFile === undefined ? undefined : createWriteStream(logFile, { flags: 'a' });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (bytes: Buffer) => {
+      output += bytes.toString();
+      log?.write(bytes);
+    });
+  }
+  const timer = setTimeout(() => child.pid !== undefined && killGroup(child.pid), suiteTimeoutMs);
+  try {
+    const [status] = (await once(child, 'close')) as [number | null];
+    return { status, output };
+  } finally {
+    clearTimeout(timer);
+    running.delete(child);
+    log?.end();
+  }
+}
+
+/** The suite's environment: nobody's own AWS settings, nothing written into the checkout. */
+function suiteEnvironment(configurationFile: string): NodeJS.ProcessEnv {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_'));
+  return {
+    ...Object.fromEntries(own),
+    S3TEST_CONF: configurationFile,
+    AWS_CONFIG_FILE: '/dev/null',
+    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
+    AWS_EC2_METADATA_DISABLED: 'true',
+    PYTHONDONTWRITEBYTECODE: '1',
+    PYTHONWARNINGS: 'ignore',
+  };
+}
+
+/** Python's and botocore's version and whether tests can run side by side. */
+async function inspectPython(folder: string): Promise<{ versions: string; parallel: boolean }> {
+  const missing: string[] = [];
+  const imports = [...modules, 'xdist'].map(
+    (name) => `try:\n import ${name}\nexcept ImportError:\n print('missing', '${name}')`,
+  );
+  const program = [
+    ...imports,
+    'import platform',
+    "print('versions Python', platform.python_version(), end='')",
+    "print(', pytest', pytest.__version__, end='')",
+    "import botocore; print(', botocore', botocore.__version__)",
+  ].join('\n');
+  const { output } = await runPython(['-c', program], { folder, env: process.env });
+  for (const [, name = ''] of output.matchAll(/^missing (\S+)$/gm)) missing.push(name);
+  const needed = missing.filter((name) => name !== 'xdist');
+  if (needed.length > 0) throw new UsageError(`${python} has no ${needed.join(', ')}`);
+  const versions = /^versions (.+)$/m.exec(output)?.[1];
+  if (versions === undefined) throw new UsageError(`${python} does not run:\n${output}`);
+  return { versions, parallel: !missing.includes('xdist') };
+}
+
+async function main(options: Options): Promise<number> {
+  const work = mkdtempSync(path.join(tmpdir(), 'blobseer-s3-tests.'));
+  let gateway: Gateway | undefined;
+  process.on('exit', () => rmSync(work, { recursive: true, force: true }));
+  try {
+    const { versions, parallel } = await inspectPython(work);
+    const configurationFile = path.join(work, 's3tests.conf');
+    const env = suiteEnvironment(configurationFile);
+    const pytest = (args: readonly string[], logFile?: string) =>
+      runPython(['-m', 'pytest', '-q', '-p', 'no:cacheprovider', ...args], {
+        folder: options.checkout,
+        env,
+        logFile,
+      });
+
+    writeFileSync(configurationFile, suiteConfiguration(1));
+    const collection = await pytest(['--collect-only', ...suiteFiles]);
+    const collected = collectedTests(collection.output);
+    if (collection.status !== 0) throw new Error(`pytest finds no tests:\n${collection.output}`);
+    const chosen = collected
+      .filter((id) => options.areaNames.includes(areaOf(id)))
+      .filter(
+        (id) => options.words.length === 0 || options.words.some((word) => id.includes(word)),
+      );
+    if (chosen.length === 0) throw new UsageError('no test is chosen');
+    if (options.listOnly) {
+      for (const id of chosen) console.log(`${areaOf(id).padEnd(24)}${testName(id)}`);
+      return 0;
+    }
+
+    gateway = await Gateway.start({ args: ['--sigv2', '--log-level', 'warn'] });
+    await addUsers(gateway);
+    writeFileSync(configurationFile, suiteConfiguration(gateway.port), { mode: 0o600 });
+    console.log(`${versions}; ${chosen.length} of ${collected.length} tests`);
+
+    const results = new Map<string, Result>();
+    const runTests = async (ids: readonly string[], workers: number) => {
+      if (ids.length === 0) return;
+      const report = path.join(work, `results-${results.size}.xml`);
+      const side = workers > 1 ? ['-n', String(workers)] : [];
+      const args = [`--junitxml=${report}`, '--tb=short', ...side, ...ids];
+      const { output } = await pytest(args, options.logFile);
+      if (!existsSync(report)) throw new Error(`pytest did not end well:\n${output.slice(-4000)}`);
+      for (const [id, result] of junitResults(readFileSync(report, 'utf8')))
+        results.set(id, result);
+    };
+    const isAlone = (id: string) => testName(id) === aloneTest;
+    await runTests(chosen.filter(isAlone), 1);
+    await runTests(
+      chosen.filter((id) => !isAlone(id)),
+      parallel ? options.workers : 1,
+    );
+    const lost = chosen.filter((id) => !results.has(id));
+    for (const id of lost) results.set(id, { outcome: 'failed', message: 'pytest did not run it' });
+    const asExpected = conclude(results, collected);
+    const status = await gateway.stop();
+    if (status !== 0) console.log(`the gateway ended with status ${status}:\n${gateway.log()}`);
+    return asExpected && status === 0 ? 0 : 1;
+  } finally {
+    await gateway?.remove();
+  }
+}
+
+async function addUsers(gateway: Gateway): Promise<void> {
+  for (const user of users) {
+    const { status, output } = await runCommand(
+      [
+        ...['user', 'add', user.displayName, '--data', gateway.dataDirectory],
+        ...['--id', user.id, '--access-key', user.accessKey],
+      ],
+      { BLOBSEER_S3_USER_SECRET: user.secret },
+    );
+    if (status !== 0) throw new Error(`user add: ${output}`);
+  }
+}
+
+/** Prints the table and what differs from the list. @returns whether nothing does */
+function conclude(results: ReadonlyMap<string, Result>, collected: readonly string[]): boolean {
+  console.log(`\n${areaTable(results)}\n`);
+  for (const change of changedAreas(collected))
+    console.log(`another version of the suite? ${change}`);
+  const judged = new Map([...results].filter(([id]) => everydayNames.includes(areaOf(id))));
+  const expected = parseExpected(readFileSync(expectedFile, 'utf8'));
+  const { unexpected, passing, unknown } = compare(judged, expected, collected);
+  const messages = new Map([...results].map(([id, { message }]) => [testName(id), message]));
+  for (const name of unexpected)
+    console.log(`FAILED, not listed  ${name}\n        ${messages.get(name)}`);
+  for (const name of passing) console.log(`PASSED, but listed  ${name}`);
+  for (const name of unknown) console.log(`listed, not there   ${name}`);
+  const same = unexpected.length + passing.length + unknown.length === 0;
+  console.log(
+    same ? 'as conformance/S3-TESTS.md expects' : 'not as conformance/S3-TESTS.md expects',
+  );
+  return same;
+}
+
+try {
+  const args = process.argv.slice(2);
+  if (args.includes('--help')) console.log(usage);
+  else process.exitCode = await main(optionsFrom(args));
+} catch (error) {
+  if (error instanceof UsageError) console.error(`${error.message}\n\n${usage}`);
+  else console.error(error instanceof Error ? error.message : error);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}
