@@ -9,6 +9,7 @@ import type {
   BucketSetting,
   CannedAcl,
   ListPage,
+  ObjectOwnership,
   VersioningState,
 } from './namespace.ts';
 import { decodeBucket, encodeBucket } from './records.ts';
@@ -96,7 +97,7 @@ export class Buckets {
     if (name.length === 0 || name.length > maxNameBytes) throw invalidArgument('bad bucket name');
     if (Buffer.byteLength(draft.ownerId) > maxUserIdBytes) throw invalidArgument('bad owner id');
     if (tables.buckets.has(name)) return undefined;
-    const { ownerId, createdMs, location, acl } = draft;
+    const { ownerId, createdMs, location, acl, ownership } = draft;
     const id = nextNumber(this.context, transaction, 'buckets');
     const bucket: Bucket = {
       id,
@@ -106,6 +107,7 @@ export class Buckets {
       location,
       acl,
       versioning: 'Unversioned',
+      ...(ownership && { ownership }),
     };
     transaction.put(tables.buckets, name, encodeBucket(bucket));
     transaction.put(tables.bucketsById, bucketKey(id), name);
@@ -119,6 +121,11 @@ export class Buckets {
 
   setAcl(transaction: Transaction, id: number, acl: CannedAcl): void {
     this.replace(transaction, { ...this.expect(id), acl });
+  }
+
+  setOwnership(transaction: Transaction, id: number, ownership: ObjectOwnership | undefined): void {
+    const { ownership: _before, ...bucket } = this.expect(id);
+    this.replace(transaction, { ...bucket, ...(ownership && { ownership }) });
   }
 
   setting(id: number, setting: BucketSetting): Buffer | undefined {

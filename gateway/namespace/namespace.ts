@@ -24,6 +24,12 @@ export type CannedAcl =
   | 'bucket-owner-full-control'
   | 'log-delivery-write';
 
+/**
+ * Who owns what others upload, and whether ACLs count at all.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+ */
+export type ObjectOwnership = 'ObjectWriter' | 'BucketOwnerPreferred' | 'BucketOwnerEnforced';
+
 /** A bucket's settings that are kept as documents beside it: read only by who needs them. */
 export type BucketSetting = 'cors' | 'tagging';
 
@@ -37,6 +43,8 @@ export interface Bucket {
   /** As given in LocationConstraint; '' for us-east-1. */
   readonly location: string;
   readonly acl: CannedAcl;
+  /** Undefined where nobody has configured it. */
+  readonly ownership?: ObjectOwnership;
 }
 
 /** What the maker of a bucket decides. */
@@ -252,6 +260,12 @@ export interface Namespace {
   createBucket(transaction: Transaction, draft: BucketDraft): Bucket | undefined;
   setVersioning(transaction: Transaction, bucketId: number, state: 'Enabled' | 'Suspended'): void;
   setBucketAcl(transaction: Transaction, bucketId: number, acl: CannedAcl): void;
+  /** Undefined removes it. */
+  setOwnership(
+    transaction: Transaction,
+    bucketId: number,
+    ownership: ObjectOwnership | undefined,
+  ): void;
   /** The document as it was put; undefined where the bucket has none. */
   bucketSetting(bucketId: number, setting: BucketSetting): Buffer | undefined;
   /** Replaces it, or removes it for `undefined`. Goes with its bucket. */

@@ -22,6 +22,7 @@ import {
 import type {
   AccessKey,
   Bucket,
+  ObjectOwnership,
   Part,
   Upload,
   UploadDraft,
@@ -32,6 +33,11 @@ import { decoding, newRow, openRow } from './rows.ts';
 
 /** Their places are on disk: only ever append. */
 const versioningStates: readonly VersioningState[] = ['Unversioned', 'Enabled', 'Suspended'];
+const ownerships: readonly ObjectOwnership[] = [
+  'ObjectWriter',
+  'BucketOwnerPreferred',
+  'BucketOwnerEnforced',
+];
 
 function writeList<Item>(
   writer: ByteWriter,
@@ -58,6 +64,7 @@ export function encodeBucket(bucket: Bucket): Buffer {
   writer.text(bucket.ownerId);
   writer.text(bucket.location);
   writeAcl(writer, bucket.acl);
+  if (bucket.ownership !== undefined) writer.u8(ownerships.indexOf(bucket.ownership) + 1);
   return writer.finish();
 }
 
@@ -72,8 +79,25 @@ export function decodeBucket(value: Buffer, name: string): Bucket {
     const location = reader.text();
     // Rows of the first release end here.
     const acl = reader.remaining === 0 ? 'private' : readAcl(reader);
-    return { id, name, versioning, createdMs, ownerId, location, acl };
+    // Nothing behind it where no ownership is configured.
+    const ownership = reader.remaining === 0 ? undefined : readOwnership(reader);
+    return {
+      id,
+      name,
+      versioning,
+      createdMs,
+      ownerId,
+      location,
+      acl,
+      ...(ownership && { ownership }),
+    };
   });
+}
+
+function readOwnership(reader: ByteReader): ObjectOwnership {
+  const ownership = ownerships[reader.u8() - 1];
+  if (ownership === undefined) throw new RangeError('unknown object ownership');
+  return ownership;
 }
 
 // --- users

@@ -20,6 +20,7 @@ import type {
   ListPage,
   ListQuery,
   Namespace,
+  ObjectOwnership,
   ObjectPart,
   ObjectVersion,
   Part,
@@ -115,6 +116,14 @@ class StoreNamespace implements Namespace {
 
   setBucketAcl(transaction: Transaction, bucketId: number, acl: CannedAcl): void {
     this.bucketTable.setAcl(transaction, bucketId, acl);
+  }
+
+  setOwnership(
+    transaction: Transaction,
+    bucketId: number,
+    ownership: ObjectOwnership | undefined,
+  ): void {
+    this.bucketTable.setOwnership(transaction, bucketId, ownership);
   }
 
   bucketSetting(bucketId: number, setting: BucketSetting): Buffer | undefined {
