@@ -134,6 +134,7 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
       bucketRecord,
       query,
       headers,
+      access: operation.access,
       identity: authenticated.kind === 'signed' ? authenticated.identity : undefined,
       body: decoded.body,
       document: decoded.document,

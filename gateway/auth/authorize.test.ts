@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { anonymousId } from '../s3/acl.ts';
 import { S3Error } from '../s3/errors.ts';
 import {
-  mayUseBucket,
+  requesterOf,
   requireBucketUse,
   requireExpectedBucketOwner,
   requireIdentity,
@@ -26,15 +27,17 @@ test('anonymous requests are denied', () => {
   assert.equal(requireIdentity(authenticated), exampleIdentity);
 });
 
-test('a bucket is its owner’s', () => {
-  const own = { ownerId: exampleIdentity.userId };
-  const foreign = { ownerId: 'b'.repeat(64) };
-  assert.equal(mayUseBucket(exampleIdentity, own), true);
-  assert.equal(mayUseBucket(exampleIdentity, foreign), false);
-  assert.equal(mayUseBucket(undefined, own), false);
-  requireBucketUse(exampleIdentity, own);
-  denied(() => requireBucketUse(exampleIdentity, foreign));
-  denied(() => requireBucketUse(undefined, own));
+test('a bucket is its owner’s, and whose its ACL says', () => {
+  const own = { ownerId: exampleIdentity.userId, acl: 'private' } as const;
+  const foreign = { ownerId: 'b'.repeat(64), acl: 'private' } as const;
+  requireBucketUse(exampleIdentity.userId, own, 'WRITE');
+  denied(() => requireBucketUse(exampleIdentity.userId, foreign, 'WRITE'));
+  denied(() => requireBucketUse(anonymousId, own, 'WRITE'));
+  requireBucketUse(anonymousId, { ...foreign, acl: 'public-read-write' }, 'WRITE');
+});
+
+test('who does not sign is S3’s anonymous user', () => {
+  assert.equal(requesterOf({ kind: 'anonymous', payload: { kind: 'unsigned' } }), anonymousId);
 });
 
 test('the expected bucket owner is an account id', () => {

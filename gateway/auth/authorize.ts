@@ -1,16 +1,8 @@
-/**
- * Who may do what: denied unless allowed. Today a bucket and all in it belong to its owner and to
- * nobody else; an anonymous request may nothing.
- */
+/** What a request may do before its object is looked at: denied unless its row and the bucket allow it. */
+import { anonymousId, type BucketPermission, type BucketRights, mayUseBucket } from '../s3/acl.ts';
 import { S3Error } from '../s3/errors.ts';
 import type { Authenticated } from './authenticate.ts';
 import type { Identity } from './identity.ts';
-
-/** What deciding needs to know of a bucket. */
-export interface OwnedBucket {
-  /** The owner's user id. */
-  readonly ownerId: string;
-}
 
 /** The signer; AccessDenied for an anonymous request. */
 export function requireIdentity(authenticated: Authenticated): Identity {
@@ -18,13 +10,18 @@ export function requireIdentity(authenticated: Authenticated): Identity {
   return authenticated.identity;
 }
 
-export function mayUseBucket(identity: Identity | undefined, bucket: OwnedBucket): boolean {
-  return identity !== undefined && identity.userId === bucket.ownerId;
+/** Who asks, as ACLs and owners know them. */
+export function requesterOf(authenticated: Authenticated): string {
+  return authenticated.kind === 'anonymous' ? anonymousId : authenticated.identity.userId;
 }
 
-/** AccessDenied unless `mayUseBucket`. For the source of a copy too. */
-export function requireBucketUse(identity: Identity | undefined, bucket: OwnedBucket): void {
-  if (!mayUseBucket(identity, bucket)) throw new S3Error('AccessDenied');
+/** AccessDenied unless the bucket's ACL grants it: for who is known only once a body is read (forms). */
+export function requireBucketUse(
+  requesterId: string,
+  bucket: BucketRights,
+  permission: BucketPermission,
+): void {
+  if (!mayUseBucket(bucket, requesterId, permission)) throw new S3Error('AccessDenied');
 }
 
 /**

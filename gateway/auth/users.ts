@@ -3,6 +3,7 @@
  * shaped like the namespace's records.
  */
 import type { Clock } from '../clock.ts';
+import { anonymousId } from '../s3/acl.ts';
 
 export interface NewAccessKey {
   readonly accessKey: string;
@@ -127,6 +128,7 @@ export function secretFault(text: string): string | undefined {
 }
 
 export function userIdFault(text: string): string | undefined {
+  if (text === anonymousId) return 'this user id stands for everybody who does not sign';
   return /^[A-Za-z0-9_.:@$-]{1,128}$/.test(text)
     ? undefined
     : 'a user id has 1 to 128 characters out of A-Z, a-z, 0-9, and _ . : @ $ - (64 hex digits on AWS)';

@@ -12,11 +12,15 @@ import type {
   Part,
   Upload,
 } from '../namespace/namespace.ts';
+import { mayUseObject, rightsOfNewObject } from '../s3/acl.ts';
 import { multipartEtag } from '../s3/checksums.ts';
+import type { WriteConditions } from '../s3/conditions.ts';
 import { S3Error } from '../s3/errors.ts';
 import { presentBucket } from './find.ts';
 import { minPartBytes } from './limits.ts';
+import { checkReplacing } from './put.ts';
 import type { Stores } from './stores.ts';
+import { findUploadOrEnded, noSuchUpload, type UploadPlace } from './uploads.ts';
 import {
   type ExpectedChecksum,
   hasNamedChecksum,
@@ -38,14 +42,10 @@ export interface ExpectedObject extends ExpectedChecksum {
   readonly size: number | undefined;
 }
 
-export interface CompleteRequest {
-  readonly bucket: Bucket;
-  readonly key: string;
-  readonly uploadId: string;
+export interface CompleteRequest extends UploadPlace {
   readonly named: readonly NamedPart[];
   readonly expected: ExpectedObject;
-  /** Throws where the preconditions do not hold for the current version. */
-  readonly checkConditions: (current: ObjectVersion | undefined) => void;
+  readonly conditions: WriteConditions;
 }
 
 export interface Completed {
@@ -58,23 +58,8 @@ const partBatch = 1000;
 /** A part stored between reading and committing makes the reading void; clients do not do that. */
 const maxAttempts = 5;
 
-export function findUpload(
-  namespace: Namespace,
-  bucket: Pick<Bucket, 'id'>,
-  key: string,
-  uploadId: string,
-): Upload {
-  const upload = namespace.upload(bucket.id, key, uploadId);
-  if (upload === undefined) throw noSuchUpload(uploadId);
-  return upload;
-}
-
-function noSuchUpload(uploadId: string): S3Error {
-  return new S3Error('NoSuchUpload', { fields: { UploadId: uploadId } });
-}
-
 /**
- * Throws NoSuchUpload, NoSuchBucket, InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest,
+ * Throws NoSuchUpload, AccessDenied, NoSuchBucket, InvalidPart, InvalidPartOrder, EntityTooSmall, BadDigest,
  * InvalidRequest, and what the conditions throw.
  */
 export async function completeUpload(stores: Stores, request: CompleteRequest): Promise<Completed> {
@@ -82,7 +67,7 @@ export async function completeUpload(stores: Stores, request: CompleteRequest): 
   const { key } = request;
   const named = inOrder(request.named);
   for (let attempt = 1; ; attempt += 1) {
-    const upload = namespace.upload(request.bucket.id, key, request.uploadId);
+    const upload = findUploadOrEnded(namespace, request);
     if (upload === undefined) return completedBefore(namespace, { ...request, named });
     const whole = assemble(await matchParts(namespace, upload, named), upload, request.expected);
     const kept = new Set(named.map(({ number }) => number));
@@ -90,12 +75,13 @@ export async function completeUpload(stores: Stores, request: CompleteRequest): 
       const bucket = presentBucket(namespace, request.bucket);
       const now = namespace.upload(bucket.id, key, request.uploadId);
       if (now?.generation !== upload.generation) return undefined;
-      request.checkConditions(namespace.current(bucket.id, key));
+      checkReplacing(namespace, { ...request, bucket, writerId: request.requesterId });
       const version = namespace.putVersion(transaction, bucket, key, {
         ...whole,
         isDeleteMarker: false,
         modifiedMs: clock.nowMs(),
-        ownerId: upload.ownerId,
+        // By the bucket as it is now: who owns what others upload may have been configured meanwhile.
+        ...rightsOfNewObject(bucket, upload.initiatorId, upload.acl),
         storageClass: upload.storageClass,
         headers: upload.headers,
         ...(upload.tags === undefined ? {} : { tags: upload.tags }),
@@ -115,11 +101,17 @@ export async function completeUpload(stores: Stores, request: CompleteRequest): 
  */
 function completedBefore(
   namespace: Namespace,
-  { bucket, key, uploadId, named }: CompleteRequest,
+  { bucket, key, uploadId, requesterId, named }: CompleteRequest,
 ): Completed {
   const version = namespace.current(bucket.id, key);
   const etag = multipartEtag(named.map((part) => part.etag));
-  if (version?.partCount === named.length && version.etag === etag) return { bucket, version };
+  if (
+    version?.partCount === named.length &&
+    version.etag === etag &&
+    mayUseObject(bucket, version, requesterId, 'READ')
+  ) {
+    return { bucket, version };
+  }
   throw noSuchUpload(uploadId);
 }
 

@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import type { ByteRange, Transaction } from '../../blobseer-client/index.ts';
 import type {
   Bucket,
+  CannedAcl,
   Checksum,
   ChecksumAlgorithm,
   Extent,
@@ -15,26 +16,27 @@ import type {
   Part,
   Upload,
 } from '../namespace/namespace.ts';
+import { rightsOfNewObject } from '../s3/acl.ts';
 import { defaultChecksumAlgorithm } from '../s3/checksums.ts';
-import { checkWrite, type WriteConditions } from '../s3/conditions.ts';
 import { S3Error } from '../s3/errors.ts';
-import { findUpload } from './complete.ts';
 import {
   copiedChecksums,
   fullChecksum,
   knownRangeChecksum,
   readDigests,
 } from './copied-checksum.ts';
-import { checkVersionId, findVersion, noSuchVersion, presentBucket } from './find.ts';
+import { findVersion, type Look, lookUp, presentBucket } from './find.ts';
 import { layoutOf } from './layout.ts';
 import { withLease } from './lease.ts';
 import { maxUploadBytes } from './limits.ts';
 import { type PartPlace, type StoredPart, storePart } from './parts.ts';
-import { currentObject, type Description, type Placed } from './put.ts';
+import { checkReplacing, type Description, type Placed, type Replacing } from './put.ts';
 import { extentsOfRange } from './read.ts';
 import type { Stores } from './stores.ts';
+import { findUpload } from './uploads.ts';
 import { ownChecksum } from './whole-checksum.ts';
 
+/** Who copies must be granted READ on it. */
 export interface SourceAddress {
   readonly bucket: Bucket;
   readonly key: string;
@@ -46,11 +48,10 @@ export interface CopySource {
   readonly version: ObjectVersion;
 }
 
-export interface CopyRequest {
+export interface CopyRequest extends Replacing {
   readonly source: SourceAddress;
-  readonly bucket: Bucket;
-  readonly key: string;
-  readonly conditions: WriteConditions;
+  /** Of the copy: the source's is not copied. Undefined is 'private'. */
+  readonly acl: CannedAcl | undefined;
   /** The checksum that the copy must have; undefined: what the source has. */
   readonly checksum: ChecksumAlgorithm | undefined;
   /** Throws where the source is not what the client wants copied. */
@@ -73,7 +74,7 @@ export async function copyVersion(
   const { blobseer, namespace, clock } = stores;
   const { key } = request;
   return await fromStableSource(stores, async () => {
-    const source = findSource(namespace, request.source);
+    const source = findSource(namespace, request.source, request.writerId);
     const { version } = source;
     request.checkSource(version);
     const layout = layoutOf(namespace, source.bucket, version);
@@ -88,7 +89,7 @@ export async function copyVersion(
     return await blobseer.store.commit((transaction) => {
       checkUnchanged(namespace, source);
       const bucket = presentBucket(namespace, request.bucket);
-      checkWrite(request.conditions, currentObject(namespace.current(bucket.id, key)), key);
+      checkReplacing(namespace, { ...request, bucket });
       retainAll(stores, transaction, extents);
       const placed = namespace.putVersion(transaction, bucket, key, {
         ...request.describe(version),
@@ -96,7 +97,7 @@ export async function copyVersion(
         size: version.size,
         etag: version.etag,
         modifiedMs: clock.nowMs(),
-        ownerId: bucket.ownerId,
+        ...rightsOfNewObject(bucket, request.writerId, request.acl),
         extents,
         parts,
         ...(checksum === undefined ? {} : { checksum }),
@@ -123,8 +124,8 @@ export async function copyPart(
   const { namespace } = stores;
   const { place } = request;
   return await fromStableSource(stores, async () => {
-    const upload = findUpload(namespace, place.bucket, place.key, place.uploadId);
-    const source = findSource(namespace, request.source);
+    const upload = findUpload(namespace, place);
+    const source = findSource(namespace, request.source, place.requesterId);
     const { version } = source;
     request.checkSource(version);
     const range = request.range(version.size);
@@ -166,14 +167,14 @@ async function fromStableSource<T>(stores: Stores, work: () => Promise<T>): Prom
   }
 }
 
-function findSource(namespace: Namespace, address: SourceAddress): CopySource {
+/** Throws AccessDenied unless the requester is granted READ on the source. */
+function findSource(namespace: Namespace, address: SourceAddress, requesterId: string): CopySource {
   const { bucket, key, versionId } = address;
+  const look: Look = { bucket, requesterId, permission: 'READ' };
   if (versionId === undefined) {
-    return { bucket, version: findVersion(namespace, bucket, key, undefined) };
+    return { bucket, version: findVersion(namespace, look, key, undefined) };
   }
-  checkVersionId(namespace, versionId);
-  const version = namespace.version(bucket.id, key, versionId);
-  if (version === undefined) throw noSuchVersion(key, versionId);
+  const version = lookUp(namespace, look, key, versionId);
   if (version.isDeleteMarker) {
     throw new S3Error('InvalidRequest', {
       message:

@@ -1,11 +1,16 @@
 /** Deleting one key or one version inside a commit, with its conditions. */
 import type { Transaction } from '../../blobseer-client/index.ts';
 import type { Bucket, DeleteOutcome, Namespace } from '../namespace/namespace.ts';
+import { mayUseBucket, rightsOfNewObject } from '../s3/acl.ts';
 import { checkDelete, type DeleteConditions } from '../s3/conditions.ts';
+import { S3Error } from '../s3/errors.ts';
+import { requireSeeing } from './put.ts';
 import type { Stores } from './stores.ts';
 
 export interface DeleteRequest {
   readonly key: string;
+  /** `anonymousId` without a signature. */
+  readonly requesterId: string;
   /** Checked to be the id of some version. Undefined: the key, as the bucket's state has it. */
   readonly versionId: string | undefined;
   readonly conditions: DeleteConditions;
@@ -18,23 +23,37 @@ export interface Deleted {
   readonly versionId: string | undefined;
 }
 
-/** Throws where a condition does not hold; nothing has been written by then. */
+/** Throws AccessDenied, and where a condition does not hold; nothing has been written by then. */
 export function deleteOne(
   { namespace, clock }: Pick<Stores, 'namespace' | 'clock'>,
   transaction: Transaction,
   bucket: Bucket,
   request: DeleteRequest,
 ): Deleted {
-  const { key, versionId } = request;
+  const { key, versionId, requesterId } = request;
+  requireDeleting(bucket, request);
   checkConditions(namespace, bucket, request);
   if (versionId !== undefined) {
     const { isDeleteMarker } = namespace.deleteVersion(transaction, bucket, key, versionId);
     return { isDeleteMarker, versionId };
   }
-  const marker = { ownerId: bucket.ownerId, modifiedMs: clock.nowMs() };
+  const { ownerId } = rightsOfNewObject(bucket, requesterId, undefined);
+  const marker = { ownerId, modifiedMs: clock.nowMs() };
   const outcome: DeleteOutcome = namespace.deleteObject(transaction, bucket, key, marker);
   if (bucket.versioning === 'Unversioned') return { isDeleteMarker: false, versionId: undefined };
   return { isDeleteMarker: outcome.isDeleteMarker, versionId: outcome.versionId };
+}
+
+/**
+ * Whoever may write may delete, but for good only the bucket's owner: WRITE "allows the
+ * s3:DeleteObjectVersion action" when "the grantee is the bucket owner" (acl-overview).
+ */
+function requireDeleting(bucket: Bucket, { versionId, requesterId }: DeleteRequest): void {
+  const isAllowed =
+    versionId === undefined
+      ? mayUseBucket(bucket, requesterId, 'WRITE')
+      : requesterId === bucket.ownerId;
+  if (!isAllowed) throw new S3Error('AccessDenied');
 }
 
 /**
@@ -44,7 +63,7 @@ export function deleteOne(
 function checkConditions(
   namespace: Namespace,
   bucket: Bucket,
-  { key, versionId, conditions }: DeleteRequest,
+  { key, versionId, requesterId, conditions }: DeleteRequest,
 ): void {
   const { ifMatch, size, modifiedMs } = conditions;
   if (ifMatch === undefined && size === undefined && modifiedMs === undefined) return;
@@ -53,6 +72,7 @@ function checkConditions(
       ? namespace.current(bucket.id, key)
       : namespace.version(bucket.id, key, versionId);
   if (target === undefined && versionId !== undefined) return;
+  if (target !== undefined) requireSeeing(bucket, target, requesterId);
   // To If-Match a delete marker is no object; it has a size (none) and a time all the same.
   const isMarker = target?.isDeleteMarker === true && ifMatch !== undefined;
   checkDelete(conditions, isMarker ? 'delete-marker' : target, key);

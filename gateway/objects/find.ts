@@ -1,47 +1,79 @@
-/** Which version of which object a request means, and S3's answers where there is none. */
+/**
+ * Which version of which object a request means, whether who asks may have it, and S3's answers where
+ * there is none. Finding and deciding are one step: nothing is told of what may not be seen.
+ */
 import type { Bucket, Namespace, ObjectVersion } from '../namespace/namespace.ts';
+import { mayUseBucket, mayUseObject, type ObjectPermission } from '../s3/acl.ts';
 import { invalidArgument, S3Error } from '../s3/errors.ts';
+
+/** Who looks for an object, where, and what for. */
+export interface Look {
+  readonly bucket: Bucket;
+  /** `anonymousId` for a request without a signature. */
+  readonly requesterId: string;
+  /** What the object's ACL must grant; undefined where the bucket alone decides and has decided. */
+  readonly permission: ObjectPermission | undefined;
+}
 
 /**
  * The version that a read means: the current one, or the one of `versionId`. Never a delete marker.
- * Throws NoSuchKey (for a current delete marker with its id), NoSuchVersion, InvalidArgument for what
- * cannot be a version id, and MethodNotAllowed for a delete marker named by its id.
+ * Throws AccessDenied, NoSuchKey (for a current delete marker with its id), NoSuchVersion,
+ * InvalidArgument for what cannot be a version id, and MethodNotAllowed for a delete marker named by
+ * its id.
  */
 export function findVersion(
   namespace: Namespace,
-  bucket: Pick<Bucket, 'id'>,
+  look: Look,
   key: string,
   versionId: string | undefined,
 ): ObjectVersion {
-  if (versionId !== undefined) return findById(namespace, bucket, key, versionId);
-  const current = namespace.current(bucket.id, key);
-  if (current === undefined) throw new S3Error('NoSuchKey', { fields: { Key: key } });
-  if (current.isDeleteMarker) {
-    throw new S3Error('NoSuchKey', { fields: { Key: key }, headers: markerHeaders(current) });
+  const found = lookUp(namespace, look, key, versionId);
+  if (!found.isDeleteMarker) return found;
+  if (versionId === undefined) {
+    throw new S3Error('NoSuchKey', { fields: { Key: key }, headers: markerHeaders(found) });
   }
-  return current;
+  throw new S3Error('MethodNotAllowed', {
+    fields: { Method: 'GET', ResourceType: 'DeleteMarker' },
+    headers: {
+      Allow: 'DELETE',
+      'Last-Modified': new Date(found.modifiedMs).toUTCString(),
+      ...markerHeaders(found),
+    },
+  });
 }
 
-function findById(
+/** As `findVersion`, delete markers too. */
+export function lookUp(
   namespace: Namespace,
-  bucket: Pick<Bucket, 'id'>,
+  look: Look,
   key: string,
-  versionId: string,
+  versionId: string | undefined,
 ): ObjectVersion {
-  checkVersionId(namespace, versionId);
-  const version = namespace.version(bucket.id, key, versionId);
-  if (version === undefined) throw noSuchVersion(key, versionId);
-  if (version.isDeleteMarker) {
-    throw new S3Error('MethodNotAllowed', {
-      fields: { Method: 'GET', ResourceType: 'DeleteMarker' },
-      headers: {
-        Allow: 'DELETE',
-        'Last-Modified': new Date(version.modifiedMs).toUTCString(),
-        ...markerHeaders(version),
-      },
-    });
-  }
-  return version;
+  if (versionId !== undefined) checkVersionId(namespace, versionId);
+  const { bucket } = look;
+  const found =
+    versionId === undefined
+      ? namespace.current(bucket.id, key)
+      : namespace.version(bucket.id, key, versionId);
+  if (found === undefined || found.isDeleteMarker) requireListing(look);
+  else requireGranted(look, found);
+  if (found !== undefined) return found;
+  if (versionId !== undefined) throw noSuchVersion(key, versionId);
+  throw new S3Error('NoSuchKey', { fields: { Key: key } });
+}
+
+function requireGranted(look: Look, version: ObjectVersion): void {
+  const { bucket, requesterId, permission } = look;
+  if (permission === undefined || mayUseObject(bucket, version, requesterId, permission)) return;
+  throw new S3Error('AccessDenied');
+}
+
+/**
+ * That a key is absent is told to those who may list: "If you don't have the s3:ListBucket permission,
+ * Amazon S3 returns an HTTP status code 403 error" (API_GetObject). A delete marker has no ACL.
+ */
+function requireListing({ bucket, requesterId }: Look): void {
+  if (!mayUseBucket(bucket, requesterId, 'READ')) throw new S3Error('AccessDenied');
 }
 
 /** Throws InvalidArgument for what cannot be the id of any version. */
@@ -54,7 +86,7 @@ export function checkVersionId(namespace: Namespace, versionId: string): void {
   );
 }
 
-export function noSuchVersion(key: string, versionId: string): S3Error {
+function noSuchVersion(key: string, versionId: string): S3Error {
   return new S3Error('NoSuchVersion', { fields: { Key: key, VersionId: versionId } });
 }
 

@@ -1,20 +1,17 @@
 /** Storing a part of a multipart upload. */
 import type { Transaction } from '../../blobseer-client/index.ts';
-import type { Bucket, Checksum, Extent, Part, Upload } from '../namespace/namespace.ts';
+import type { Checksum, Extent, Part } from '../namespace/namespace.ts';
 import { otherAlgorithm } from '../s3/checksum-headers.ts';
 import { defaultChecksumAlgorithm } from '../s3/checksums.ts';
 import { baseOfPart } from './base.ts';
-import { findUpload } from './complete.ts';
 import { presentBucket } from './find.ts';
 import { withLease } from './lease.ts';
 import { published } from './put.ts';
 import { announcedOf, type IncomingBody, receiveBody } from './receive.ts';
 import type { Stores } from './stores.ts';
+import { findUpload, type UploadPlace } from './uploads.ts';
 
-export interface PartPlace {
-  readonly bucket: Bucket;
-  readonly key: string;
-  readonly uploadId: string;
+export interface PartPlace extends UploadPlace {
   readonly number: number;
 }
 
@@ -38,7 +35,7 @@ export async function receivePart(
   const { bucket, key, number } = place;
   const announced = announcedOf(incoming);
   return await withLease(blobseer, async () => {
-    const upload = findUpload(namespace, bucket, key, place.uploadId);
+    const upload = findUpload(namespace, place);
     const own = upload.checksum?.algorithm;
     const sent = announced.checksum?.algorithm;
     if (own !== undefined && sent !== undefined && own !== sent) throw otherAlgorithm(own, sent);
@@ -68,13 +65,13 @@ type PartContent = Pick<Part, 'size' | 'etag' | 'checksums'> & { readonly extent
 /** Stores a part whose content is made inside the commit. Throws NoSuchBucket, NoSuchUpload. */
 export async function storePart(
   { blobseer, namespace, clock }: Stores,
-  { bucket, key, uploadId, number }: PartPlace,
+  place: PartPlace,
   content: (transaction: Transaction) => PartContent,
 ): Promise<Part> {
   return await blobseer.store.commit((transaction) => {
-    const { id } = presentBucket(namespace, bucket);
-    const upload: Upload = findUpload(namespace, { id }, key, uploadId);
-    const part: Part = { ...content(transaction), number, modifiedMs: clock.nowMs() };
+    const bucket = presentBucket(namespace, place.bucket);
+    const upload = findUpload(namespace, { ...place, bucket });
+    const part: Part = { ...content(transaction), number: place.number, modifiedMs: clock.nowMs() };
     namespace.putPart(transaction, upload, part);
     return part;
   });

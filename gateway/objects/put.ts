@@ -5,12 +5,16 @@
 import type { Transaction } from '../../blobseer-client/index.ts';
 import type {
   Bucket,
+  CannedAcl,
   Checksum,
   Extent,
+  Namespace,
   ObjectHeaders,
   ObjectVersion,
 } from '../namespace/namespace.ts';
+import { mayUseBucket, mayUseObject, rightsOfNewObject } from '../s3/acl.ts';
 import { checkWrite, type WriteConditions } from '../s3/conditions.ts';
+import { S3Error } from '../s3/errors.ts';
 import type { HeaderReader } from '../s3/headers.ts';
 import { userMetadata } from '../s3/metadata.ts';
 import { storageClass, systemHeaders } from '../s3/object-headers.ts';
@@ -42,36 +46,63 @@ export interface Placed {
   readonly version: ObjectVersion;
 }
 
-export interface PutRequest {
-  readonly bucket: Bucket;
-  readonly key: string;
-  readonly conditions: WriteConditions;
+export interface PutRequest extends Replacing {
+  /** Undefined is 'private'. */
+  readonly acl: CannedAcl | undefined;
   readonly description: Description;
   readonly received: ReceivedBody;
 }
 
-/** The object that preconditions speak of: a delete marker is none. */
-export function currentObject(version: ObjectVersion | undefined): ObjectVersion | undefined {
-  return version?.isDeleteMarker ? undefined : version;
+/** A write, as its preconditions see it. */
+export interface Replacing {
+  readonly bucket: Bucket;
+  readonly key: string;
+  /** Who writes: `anonymousId` without a signature. */
+  readonly writerId: string;
+  readonly conditions: WriteConditions;
+}
+
+/**
+ * Throws where the preconditions do not hold for the current object (a delete marker is none), and
+ * AccessDenied for one on the ETag of an object that the writer may neither read nor list: "Conditional
+ * requests with If-Match require s3:GetObject" (User Guide, conditional writes).
+ */
+export function checkReplacing(
+  namespace: Namespace,
+  { bucket, key, writerId, conditions }: Replacing,
+): void {
+  const newest = namespace.current(bucket.id, key);
+  const current = newest?.isDeleteMarker ? undefined : newest;
+  const comparesEtag = [conditions.ifMatch, conditions.ifNoneMatch].some(
+    (condition) => condition !== undefined && condition.trim() !== '*',
+  );
+  if (comparesEtag && current !== undefined) requireSeeing(bucket, current, writerId);
+  checkWrite(conditions, current, key);
+}
+
+/** ETag, size and time are seen by reading and by listing. Throws AccessDenied. */
+export function requireSeeing(bucket: Bucket, version: ObjectVersion, requesterId: string): void {
+  if (mayUseBucket(bucket, requesterId, 'READ')) return;
+  if (!mayUseObject(bucket, version, requesterId, 'READ')) throw new S3Error('AccessDenied');
 }
 
 /** Frees the pages when the commit fails. Throws NoSuchBucket and what the conditions throw. */
 export async function putReceived(stores: Stores, request: PutRequest): Promise<Placed> {
   const { namespace, blobseer, clock } = stores;
-  const { key, conditions, description, received } = request;
+  const { key, writerId, description, received } = request;
   const { staged } = received;
   const checksum: Checksum | undefined = received.checksums[0];
   try {
     return await blobseer.store.commit((transaction) => {
       const bucket = presentBucket(namespace, request.bucket);
-      checkWrite(conditions, currentObject(namespace.current(bucket.id, key)), key);
+      checkReplacing(namespace, { ...request, bucket });
       const version = namespace.putVersion(transaction, bucket, key, {
         ...description,
         isDeleteMarker: false,
         size: received.size,
         etag: received.etag,
         modifiedMs: clock.nowMs(),
-        ownerId: bucket.ownerId,
+        ...rightsOfNewObject(bucket, writerId, request.acl),
         extents: published(stores, transaction, received),
         parts: [],
         ...(checksum === undefined ? {} : { checksum }),

@@ -1,5 +1,6 @@
 /** The forms that the answers of several operations share: documents, times, ETags, owners. */
 import type { Bucket, Namespace } from '../namespace/namespace.ts';
+import { anonymousId, anonymousName } from '../s3/acl.ts';
 import { type Child, document, element, type Fragment } from '../s3/xml.ts';
 import type { S3Response } from './operation.ts';
 
@@ -41,7 +42,8 @@ export class Owners {
   fields(id: string): readonly Fragment[] {
     let fields = this.known.get(id);
     if (fields === undefined) {
-      const displayName = this.namespace.user(id)?.displayName ?? id;
+      const fallback = id === anonymousId ? anonymousName : id;
+      const displayName = this.namespace.user(id)?.displayName ?? fallback;
       fields = [element('ID', id), element('DisplayName', displayName)];
       this.known.set(id, fields);
     }

@@ -1,14 +1,16 @@
 /** Buckets themselves: ListBuckets, CreateBucket, HeadBucket, DeleteBucket, GetBucketLocation. */
 import { defaultRegion } from '../config.ts';
-import type { Bucket } from '../namespace/namespace.ts';
+import type { Bucket, ObjectOwnership } from '../namespace/namespace.ts';
 import { isoDate } from '../s3/dates.ts';
 import { invalidArgument, notImplemented, S3Error } from '../s3/errors.ts';
 import { checkBucketName } from '../s3/names.ts';
 import { element } from '../s3/xml.ts';
 import { child, childText, parseXml } from '../s3/xml-parse.ts';
 import type { Services } from '../services.ts';
+import { newBucketAcl } from './acl.ts';
 import { noContent, Owners, xmlAnswer } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
+import { objectOwnership, requireFitting } from './ownership.ts';
 import { decodeToken, encodeToken } from './paging.ts';
 import { loadedBucket, requireIdentity } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
@@ -85,25 +87,34 @@ function bucketLimit(text: string | undefined): number {
 }
 
 /**
- * Re-creating one's own bucket is 200, as S3 has it in us-east-1; another's name is
- * BucketAlreadyExists. Any LocationConstraint is taken and echoed.
+ * Re-creating one's own bucket is 200 and sets its ACL anew, as S3 has it in us-east-1 ("Amazon S3
+ * returns 200 OK and resets the bucket access control lists", API_CreateBucket); an ownership that is
+ * named is set too. Another's name is BucketAlreadyExists. Any LocationConstraint is taken and echoed.
  */
 export async function createBucket(request: S3Request, services: Services): Promise<S3Response> {
   const { userId } = requireIdentity(request);
   checkBucketName(request.bucket);
   refuseUnsupported(request.headers);
-  checkOwnership(request.headers.get('x-amz-object-ownership'));
+  const ownership = ownershipHeader(request.headers.get('x-amz-object-ownership'));
+  const acl = newBucketAcl(request.headers, userId, services.namespace) ?? 'private';
+  requireFitting(acl, ownership);
   const location = locationConstraint(request.document);
   const { namespace, blobseer, clock } = services;
   await blobseer.store.commit((transaction) => {
     const existing = namespace.bucket(request.bucket);
-    if (existing?.ownerId === userId) return;
+    if (existing?.ownerId === userId) {
+      requireFitting(acl, ownership ?? existing.ownership);
+      if (acl !== existing.acl) namespace.setBucketAcl(transaction, existing.id, acl);
+      if (ownership !== undefined) namespace.setOwnership(transaction, existing.id, ownership);
+      return;
+    }
     const created = namespace.createBucket(transaction, {
       name: request.bucket,
       ownerId: userId,
       createdMs: clock.nowMs(),
       location,
-      acl: 'private',
+      acl,
+      ...(ownership === undefined ? {} : { ownership }),
     });
     if (created === undefined) {
       throw new S3Error('BucketAlreadyExists', { fields: { BucketName: request.bucket } });
@@ -119,13 +130,11 @@ function arn(bucket: string): string {
   return `arn:aws:s3:::${bucket}`;
 }
 
-/** Without access lists every bucket is BucketOwnerEnforced; the others would promise what is not kept. */
-function checkOwnership(value: string | undefined): void {
-  if (value === undefined || value === 'BucketOwnerEnforced') return;
-  if (value === 'BucketOwnerPreferred' || value === 'ObjectWriter') {
-    throw notImplemented('x-amz-object-ownership');
-  }
-  throw invalidArgument('x-amz-object-ownership', value);
+function ownershipHeader(value: string | undefined): ObjectOwnership | undefined {
+  if (value === undefined) return undefined;
+  const ownership = objectOwnership(value);
+  if (ownership === undefined) throw invalidArgument('x-amz-object-ownership', value);
+  return ownership;
 }
 
 /** Region names and S3's old location names are of these characters. */

@@ -13,10 +13,11 @@ import { storageClass } from '../s3/object-headers.ts';
 import { parseCopySourceRange } from '../s3/ranges.ts';
 import { element } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
+import { newObjectAcl } from './acl.ts';
 import { newVersionHeader, quoted, xmlAnswer } from './answers.ts';
 import { partPlace } from './multipart.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { loadedBucket, requireIdentity } from './request.ts';
+import { loadedBucket, requesterId } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 export async function copyObject(request: S3Request, services: Services): Promise<S3Response> {
@@ -25,6 +26,8 @@ export async function copyObject(request: S3Request, services: Services): Promis
   checkKey(key);
   refuseUnsupported(headers);
   const source = sourceAddress(request, services);
+  const writerId = requesterId(request);
+  const acl = newObjectAcl(headers, bucket, writerId, services.namespace);
   const metadata = directive(request, 'x-amz-metadata-directive');
   const tagging = directive(request, 'x-amz-tagging-directive');
   // Before the copy, so that bad headers are refused even where the directive ignores them.
@@ -41,11 +44,16 @@ export async function copyObject(request: S3Request, services: Services): Promis
     source,
     bucket,
     key,
+    writerId,
+    acl,
     conditions: writeConditions(headers),
     checksum,
     checkSource: (version) => {
       checkCopySource(headers, version);
       if (isUnchanged && isItself(source, bucket, key)) throw copyOntoItself();
+      // Whoever may read an object may not read its tags by that (API_CopyObject, x-amz-tagging).
+      const copiesTags = tagging === 'COPY' && version.tags !== undefined;
+      if (copiesTags && writerId !== source.bucket.ownerId) throw new S3Error('AccessDenied');
     },
     describe: (version) => ({
       storageClass: storageClass(headers),
@@ -154,8 +162,9 @@ function decoded(raw: string): string | undefined {
 }
 
 /**
- * The source that the request names (`bucket/key` or `/bucket/key`, with `?versionId=` behind it), its bucket loaded and its owner checked. Throws InvalidArgument,
- * NoSuchBucket, and AccessDenied for another's bucket.
+ * The source that the request names (`bucket/key` or `/bucket/key`, with `?versionId=` behind it), its
+ * bucket loaded. Throws InvalidArgument and NoSuchBucket. Whether it may be read is decided when it is
+ * found.
  */
 function sourceAddress(request: S3Request, services: Services): SourceAddress {
   const { namespace } = services;
@@ -174,7 +183,6 @@ function sourceAddress(request: S3Request, services: Services): SourceAddress {
   if (bucket === undefined) {
     throw new S3Error('NoSuchBucket', { fields: { BucketName: bucketText } });
   }
-  if (bucket.ownerId !== requireIdentity(request).userId) throw new S3Error('AccessDenied');
   const expected = request.headers.get('x-amz-source-expected-bucket-owner');
   if (expected !== undefined && expected !== namespace.user(bucket.ownerId)?.accountId) {
     throw new S3Error('AccessDenied');

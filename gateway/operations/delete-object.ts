@@ -6,7 +6,7 @@ import { checkKey } from '../s3/names.ts';
 import type { Services } from '../services.ts';
 import { noContent } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { loadedBucket } from './request.ts';
+import { loadedBucket, requesterId } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 /** 204 also where nothing was there: deleting is idempotent. */
@@ -22,6 +22,7 @@ export async function deleteObject(request: S3Request, services: Services): Prom
   const outcome = await blobseer.store.commit((transaction) =>
     deleteOne(services, transaction, presentBucket(namespace, bucket), {
       key,
+      requesterId: requesterId(request),
       versionId,
       conditions,
     }),

@@ -11,7 +11,7 @@ import { children, childText, parseLargeXml, requiredText, type XmlNode } from '
 import type { Services } from '../services.ts';
 import { xmlAnswer } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { loadedBucket } from './request.ts';
+import { loadedBucket, requesterId } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 /** API_DeleteObjects: "The request can contain a list of up to 1,000 keys". */
@@ -38,7 +38,7 @@ export async function deleteObjects(request: S3Request, services: Services): Pro
   const results: Fragment[] = [];
   for (let at = 0; at < entries.length; at += keysPerCommit) {
     const slice = entries.slice(at, at + keysPerCommit);
-    const outcomes = await deleteSlice(services, bucket, slice);
+    const outcomes = await deleteSlice(services, bucket, slice, requesterId(request));
     for (const [index, entry] of slice.entries()) {
       const outcome = outcomes[index];
       if (outcome === undefined) throw new Error('an entry has no outcome');
@@ -66,9 +66,10 @@ async function deleteSlice(
   services: Services,
   bucket: Bucket,
   entries: readonly Entry[],
+  requester: string,
 ): Promise<Outcome[]> {
   const { blobseer, namespace } = services;
-  const wanted = entries.map((entry) => judged(services, entry));
+  const wanted = entries.map((entry) => judged(services, entry, requester));
   return await blobseer.store.commit((transaction) => {
     const present = presentBucket(namespace, bucket);
     return wanted.map((request) =>
@@ -82,6 +83,7 @@ async function deleteSlice(
 function judged(
   { namespace }: Services,
   { key, versionId, node }: Entry,
+  requester: string,
 ): DeleteRequest | { readonly error: S3Error } {
   return perKey(() => {
     checkKey(key);
@@ -95,7 +97,7 @@ function judged(
       size: childText(node, 'Size'),
       modified: childText(node, 'LastModifiedTime'),
     });
-    return { key, versionId, conditions };
+    return { key, versionId, requesterId: requester, conditions };
   });
 }
 

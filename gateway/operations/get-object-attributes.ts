@@ -12,7 +12,7 @@ import type { Services } from '../services.ts';
 import { versionHeader, xmlAnswer } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { count, maxPageSize } from './paging.ts';
-import { loadedBucket } from './request.ts';
+import { loadedBucket, lookOf } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 const attributeNames = ['ETag', 'Checksum', 'ObjectParts', 'StorageClass', 'ObjectSize'] as const;
@@ -25,7 +25,7 @@ export function getObjectAttributes(request: S3Request, services: Services): S3R
   checkKey(key);
   refuseUnsupported(headers);
   const wanted = wantedAttributes(headers.get('x-amz-object-attributes'));
-  const version = findVersion(namespace, bucket, key, query.get('versionId'));
+  const version = findVersion(namespace, lookOf(request, bucket), key, query.get('versionId'));
   const ownVersion = versionHeader(bucket, version.versionId);
   checkRead(headers, version, ownVersion);
   const answer = xmlAnswer(

@@ -17,7 +17,7 @@ import { contentRange, parseRange } from '../s3/ranges.ts';
 import type { Services } from '../services.ts';
 import { quoted, versionHeader } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { loadedBucket } from './request.ts';
+import { loadedBucket, lookOf, requesterId } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 type HeaderRecord = Readonly<Record<string, string>>;
@@ -73,7 +73,12 @@ function find(request: S3Request, namespace: Namespace, bucket: Bucket): Found {
   checkKey(key);
   refuseUnsupported(headers);
   const overrides = responseOverrides(query);
-  const version = findVersion(namespace, bucket, key, query.get('versionId'));
+  if (request.identity === undefined && Object.keys(overrides).length > 0) {
+    throw new S3Error('InvalidRequest', {
+      message: 'Request specific response headers cannot be used for anonymous GET requests.',
+    });
+  }
+  const version = findVersion(namespace, lookOf(request, bucket), key, query.get('versionId'));
   const ownVersion = versionHeader(bucket, version.versionId);
   checkRead(headers, version, ownVersion);
   const selection = select(request, namespace, bucket, version);
@@ -90,7 +95,8 @@ function find(request: S3Request, namespace: Namespace, bucket: Bucket): Found {
       'Accept-Ranges': 'bytes',
       ...ownVersion,
       ...storageClassHeader(version.storageClass),
-      ...tagCount(version),
+      // Told to those who may read the tags (API_GetObject).
+      ...(requesterId(request) === bucket.ownerId ? tagCount(version) : {}),
       ...selection.headers,
       ...checksumHeaders(request, version, selection.checksum),
       'Content-Length': String(selection.length),

@@ -4,6 +4,8 @@
  * Which row a request belongs to is decided by level, method, sub-resources and header: of the rows
  * that match, the one that asks for most (no two ask for the same; index.test.ts holds that).
  */
+
+import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from './acl.ts';
 import type { S3Action } from './actions.ts';
 import {
   createBucket,
@@ -28,6 +30,11 @@ import {
   uploadPart,
 } from './multipart.ts';
 import type { Access, Level, Operation } from './operation.ts';
+import {
+  deleteBucketOwnershipControls,
+  getBucketOwnershipControls,
+  putBucketOwnershipControls,
+} from './ownership.ts';
 import { putObject } from './put-object.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './tagging.ts';
 import * as unconfigured from './unconfigured.ts';
@@ -241,14 +248,15 @@ const rows: { readonly [Action in S3Action]: Row } = {
     'bucket-owner',
   ),
   ListObjectAnnotations: ofObject('GET', 'annotation', 'ListObjectAnnotations', 'bucket-owner'),
-  GetObjectAcl: ofObject(
-    'GET',
-    'acl',
-    'GetObjectAcl',
-    'object:READ_ACP',
-    unconfigured.getObjectAcl,
+  GetObjectAcl: ofObject('GET', 'acl', 'GetObjectAcl', 'object:READ_ACP', getObjectAcl),
+  PutObjectAcl: row(
+    'object',
+    'PUT',
+    'PutObjectAcl',
+    'object:WRITE_ACP',
+    putObjectAcl,
+    settings('acl'),
   ),
-  PutObjectAcl: ofObject('PUT', 'acl', 'PutObjectAcl', 'bucket-owner'),
   GetObjectLegalHold: ofObject(
     'GET',
     'legal-hold',
@@ -284,10 +292,17 @@ const rows: { readonly [Action in S3Action]: Row } = {
     unconfigured.getBucketAccelerateConfiguration,
   ),
   PutBucketAccelerateConfiguration: ofBucket('PUT', 'accelerate', 'PutAccelerateConfiguration'),
-  GetBucketAcl: row('bucket', 'GET', 'GetBucketAcl', 'bucket:READ_ACP', unconfigured.getBucketAcl, {
+  GetBucketAcl: row('bucket', 'GET', 'GetBucketAcl', 'bucket:READ_ACP', getBucketAcl, {
     query: ['acl'],
   }),
-  PutBucketAcl: ofBucket('PUT', 'acl', 'PutBucketAcl'),
+  PutBucketAcl: row(
+    'bucket',
+    'PUT',
+    'PutBucketAcl',
+    'bucket:WRITE_ACP',
+    putBucketAcl,
+    settings('acl'),
+  ),
   GetBucketAnalyticsConfiguration: ofBucket(
     'GET',
     'analytics&id',
@@ -429,13 +444,18 @@ const rows: { readonly [Action in S3Action]: Row } = {
     'GET',
     'ownershipControls',
     'GetBucketOwnershipControls',
-    unconfigured.getBucketOwnershipControls,
+    getBucketOwnershipControls,
   ),
-  PutBucketOwnershipControls: ofBucket('PUT', 'ownershipControls', 'PutBucketOwnershipControls'),
+  PutBucketOwnershipControls: putOfBucket(
+    'ownershipControls',
+    'PutBucketOwnershipControls',
+    putBucketOwnershipControls,
+  ),
   DeleteBucketOwnershipControls: ofBucket(
     'DELETE',
     'ownershipControls',
     'PutBucketOwnershipControls',
+    deleteBucketOwnershipControls,
   ),
   GetBucketPolicy: ofBucket('GET', 'policy', 'GetBucketPolicy', unconfigured.getBucketPolicy),
   PutBucketPolicy: ofBucket('PUT', 'policy', 'PutBucketPolicy'),

@@ -9,8 +9,8 @@ import type {
   UploadListPage,
   UploadListQuery,
 } from '../namespace/namespace.ts';
-import { findUpload } from '../objects/complete.ts';
 import { maxPartNumber } from '../objects/limits.ts';
+import { findUpload } from '../objects/uploads.ts';
 import { ownChecksum } from '../objects/whole-checksum.ts';
 import { checksumElement } from '../s3/checksums.ts';
 import { isoDate } from '../s3/dates.ts';
@@ -19,6 +19,7 @@ import { element, type Fragment, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
 import { Owners, quoted, xmlAnswer } from './answers.ts';
 import { commonPrefixes } from './list-objects.ts';
+import { uploadPlace } from './multipart.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { count, type NameWriter, nameWriter, pageSize } from './paging.ts';
 import { loadedBucket } from './request.ts';
@@ -89,7 +90,7 @@ export function listParts(request: S3Request, services: Services): S3Response {
   const { query } = request;
   const { namespace } = services;
   const bucket = loadedBucket(request);
-  const upload = findUpload(namespace, bucket, request.key, query.get('uploadId') ?? '');
+  const upload = findUpload(namespace, uploadPlace(request));
   const maxParts = pageSize(query, 'max-parts');
   const marker = partMarker(query.get('part-number-marker'));
   // One more than asked for tells whether the list goes on.

@@ -1,11 +1,13 @@
 /** Multipart uploads: CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload. */
 
 import type { ObjectVersion } from '../namespace/namespace.ts';
-import { completeUpload, findUpload, type NamedPart } from '../objects/complete.ts';
+import { completeUpload, type NamedPart } from '../objects/complete.ts';
 import { presentBucket } from '../objects/find.ts';
 import { maxPartNumber } from '../objects/limits.ts';
-import { receivePart } from '../objects/parts.ts';
-import { currentObject, describe } from '../objects/put.ts';
+import { type PartPlace, receivePart } from '../objects/parts.ts';
+import { describe } from '../objects/put.ts';
+import { findUpload, type UploadPlace } from '../objects/uploads.ts';
+import { rightsOfNewObject } from '../s3/acl.ts';
 import {
   announcedObjectChecksum,
   announcedObjectSize,
@@ -14,16 +16,17 @@ import {
   requestedType,
 } from '../s3/checksum-headers.ts';
 import { checksumAlgorithms, checksumElement, checksumHeader } from '../s3/checksums.ts';
-import { checkWrite, writeConditions } from '../s3/conditions.ts';
+import { writeConditions } from '../s3/conditions.ts';
 import { S3Error } from '../s3/errors.ts';
 import { checkKey } from '../s3/names.ts';
 import { element } from '../s3/xml.ts';
 import { children, childText, parseXml, requiredText, type XmlNode } from '../s3/xml-parse.ts';
 import type { Services } from '../services.ts';
+import { newObjectAcl } from './acl.ts';
 import { newVersionHeader, noContent, quoted, xmlAnswer } from './answers.ts';
 import { parsePartNumber } from './get-object.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { loadedBucket, requireIdentity } from './request.ts';
+import { loadedBucket, requesterId } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 export async function createMultipartUpload(
@@ -33,17 +36,24 @@ export async function createMultipartUpload(
   const { headers, key } = request;
   const { blobseer, namespace, clock } = services;
   const bucket = loadedBucket(request);
-  const { userId } = requireIdentity(request);
+  if (request.identity === undefined) {
+    throw new S3Error('AccessDenied', {
+      message: 'Anonymous users cannot initiate multipart uploads.  Please authenticate.',
+    });
+  }
+  const { userId } = request.identity;
   checkKey(key);
   refuseUnsupported(headers);
   const description = describe(headers);
+  const acl = newObjectAcl(headers, bucket, userId, namespace);
   const checksum = requestedChecksum(headers);
   const upload = await blobseer.store.commit((transaction) => {
-    const { id, ownerId } = presentBucket(namespace, bucket);
-    return namespace.createUpload(transaction, id, {
+    const present = presentBucket(namespace, bucket);
+    return namespace.createUpload(transaction, present.id, {
       ...description,
       key,
-      ownerId,
+      ownerId: rightsOfNewObject(present, userId, acl).ownerId,
+      ...(acl === undefined ? {} : { acl }),
       initiatorId: userId,
       initiatedMs: clock.nowMs(),
       ...(checksum === undefined ? {} : { checksum }),
@@ -66,14 +76,21 @@ export async function createMultipartUpload(
   };
 }
 
-/** Where a part belongs, from the query. */
-export function partPlace(request: S3Request) {
+export function uploadPlace(request: S3Request): UploadPlace {
   const { key, query } = request;
   return {
     bucket: loadedBucket(request),
     key,
     uploadId: query.get('uploadId') ?? '',
-    number: parsePartNumber(query.get('partNumber') ?? ''),
+    requesterId: requesterId(request),
+  };
+}
+
+/** Where a part belongs, from the query. */
+export function partPlace(request: S3Request): PartPlace {
+  return {
+    ...uploadPlace(request),
+    number: parsePartNumber(request.query.get('partNumber') ?? ''),
   };
 }
 
@@ -94,22 +111,18 @@ export async function completeMultipartUpload(
   request: S3Request,
   services: Services,
 ): Promise<S3Response> {
-  const { headers, key, query } = request;
-  const bucket = loadedBucket(request);
+  const { headers, key } = request;
   checkKey(key);
   refuseUnsupported(headers);
-  const conditions = writeConditions(headers);
   const placed = await completeUpload(services, {
-    bucket,
-    key,
-    uploadId: query.get('uploadId') ?? '',
+    ...uploadPlace(request),
     named: namedParts(request.document),
     expected: {
       size: announcedObjectSize(headers),
       checksum: announcedObjectChecksum(headers),
       checksumType: requestedType(headers),
     },
-    checkConditions: (current) => checkWrite(conditions, currentObject(current), key),
+    conditions: writeConditions(headers),
   });
   return completed(
     request,
@@ -169,11 +182,10 @@ export async function abortMultipartUpload(
   services: Services,
 ): Promise<S3Response> {
   const { blobseer, namespace } = services;
-  const { key, query } = request;
-  const bucket = loadedBucket(request);
+  const place = uploadPlace(request);
   await blobseer.store.commit((transaction) => {
-    const present = presentBucket(namespace, bucket);
-    const upload = findUpload(namespace, present, key, query.get('uploadId') ?? '');
+    const bucket = presentBucket(namespace, place.bucket);
+    const upload = findUpload(namespace, { ...place, bucket });
     namespace.endUpload(transaction, upload, new Set());
   });
   return noContent();

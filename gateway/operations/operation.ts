@@ -4,6 +4,7 @@
  */
 import type { Identity } from '../auth/identity.ts';
 import type { Bucket } from '../namespace/namespace.ts';
+import type { BucketPermission, ObjectPermission } from '../s3/acl.ts';
 import type { Services } from '../services.ts';
 
 export type { Identity } from '../auth/identity.ts';
@@ -37,12 +38,14 @@ export interface S3Request {
   readonly bucket: string;
   readonly key: string;
   /**
-   * The bucket, loaded and its owner checked by the pipeline: filled for bucket and object level
+   * The bucket, loaded by the pipeline: filled for bucket and object level
    * (an absent one was answered NoSuchBucket), except for CreateBucket.
    */
   readonly bucketRecord: Bucket | undefined;
   readonly query: Query;
   readonly headers: Headers;
+  /** The row's. */
+  readonly access: Access;
   /** Undefined for an anonymous request. */
   readonly identity: Identity | undefined;
   /**
@@ -85,10 +88,6 @@ export type BodyKind =
   | 'xml'
   /** An object's bytes. */
   | 'stream';
-
-/** What an ACL can grant on a bucket, and on an object (where WRITE means nothing). */
-export type BucketPermission = 'READ' | 'WRITE' | 'READ_ACP' | 'WRITE_ACP';
-export type ObjectPermission = 'READ' | 'READ_ACP' | 'WRITE_ACP';
 
 /**
  * Who may: everything is denied that this does not allow. The first three are decided by

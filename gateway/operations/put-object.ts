@@ -3,16 +3,17 @@
 import type { Checksum } from '../namespace/namespace.ts';
 import { baseOfObject } from '../objects/base.ts';
 import { withLease } from '../objects/lease.ts';
-import { currentObject, describe, putReceived } from '../objects/put.ts';
+import { checkReplacing, describe, putReceived } from '../objects/put.ts';
 import { announcedOf, receiveBody } from '../objects/receive.ts';
 import { checksumHeader } from '../s3/checksums.ts';
-import { checkWrite, writeConditions } from '../s3/conditions.ts';
+import { writeConditions } from '../s3/conditions.ts';
 import { invalidArgument } from '../s3/errors.ts';
 import { checkKey } from '../s3/names.ts';
 import type { Services } from '../services.ts';
+import { newObjectAcl } from './acl.ts';
 import { newVersionHeader, quoted } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { loadedBucket } from './request.ts';
+import { loadedBucket, requesterId } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 export async function putObject(request: S3Request, services: Services): Promise<S3Response> {
@@ -23,14 +24,24 @@ export async function putObject(request: S3Request, services: Services): Promise
   refuseUnsupported(headers);
   refusePart(request);
   const description = describe(headers);
+  const writerId = requesterId(request);
+  const acl = newObjectAcl(headers, bucket, writerId, namespace);
   const conditions = writeConditions(headers);
   const announced = announcedOf(request);
   return await withLease(blobseer, async () => {
     // A hopeless upload is refused before a byte of it is stored; what counts is the commit's check.
-    checkWrite(conditions, currentObject(namespace.current(bucket.id, key)), key);
+    checkReplacing(namespace, { bucket, key, writerId, conditions });
     const target = baseOfObject(blobseer, namespace, bucket, key, request.decodedLength);
     const received = await receiveBody(blobseer, request, announced, target);
-    const placed = await putReceived(services, { bucket, key, conditions, description, received });
+    const placed = await putReceived(services, {
+      bucket,
+      key,
+      writerId,
+      acl,
+      conditions,
+      description,
+      received,
+    });
     return {
       status: 200,
       headers: {

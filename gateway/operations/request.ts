@@ -1,7 +1,9 @@
 /** What handlers read from a request in the same way. */
 import type { Bucket } from '../namespace/namespace.ts';
+import type { Look } from '../objects/find.ts';
+import { anonymousId } from '../s3/acl.ts';
 import { S3Error } from '../s3/errors.ts';
-import type { Identity, S3Request } from './operation.ts';
+import type { Access, Identity, S3Request } from './operation.ts';
 
 /** The bucket that the pipeline loaded. Its absence would be a fault of the pipeline. */
 export function loadedBucket(request: S3Request): Bucket {
@@ -13,4 +15,33 @@ export function loadedBucket(request: S3Request): Bucket {
 export function requireIdentity(request: S3Request): Identity {
   if (request.identity === undefined) throw new S3Error('AccessDenied');
   return request.identity;
+}
+
+/** Who asks, as ACLs and owners know them: `anonymousId` without a signature. */
+export function requesterId({ identity }: Pick<S3Request, 'identity'>): string {
+  return identity?.userId ?? anonymousId;
+}
+
+/** Who looks for the object of a request, and for what by the request's row. */
+export function lookOf(request: S3Request, bucket = loadedBucket(request)): Look {
+  return {
+    bucket,
+    requesterId: requesterId(request),
+    permission: objectPermission(request.access),
+  };
+}
+
+function objectPermission(access: Access): Look['permission'] {
+  switch (access) {
+    case 'object:READ':
+      return 'READ';
+    case 'object:READ_ACP':
+      return 'READ_ACP';
+    case 'object:WRITE_ACP':
+      return 'WRITE_ACP';
+    case 'bucket-owner':
+      return undefined;
+    default:
+      throw new Error(`${access} is no right to an object`);
+  }
 }

@@ -9,7 +9,7 @@ import { child, children, parseXml, requiredText } from '../s3/xml-parse.ts';
 import type { Services } from '../services.ts';
 import { noContent, versionHeader, xmlAnswer } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { loadedBucket } from './request.ts';
+import { loadedBucket, lookOf } from './request.ts';
 
 type Tags = Readonly<Record<string, string>>;
 
@@ -18,7 +18,12 @@ export function getObjectTagging(request: S3Request, services: Services): S3Resp
   const bucket = loadedBucket(request);
   const { key, query } = request;
   checkKey(key);
-  const version = findVersion(services.namespace, bucket, key, query.get('versionId'));
+  const version = findVersion(
+    services.namespace,
+    lookOf(request, bucket),
+    key,
+    query.get('versionId'),
+  );
   const tags = Object.entries(version.tags ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
   const answer = xmlAnswer(
     'Tagging',
@@ -55,7 +60,7 @@ async function replaceTags(
   checkKey(key);
   return await blobseer.store.commit((transaction) => {
     const bucket = presentBucket(namespace, loadedBucket(request));
-    const version = findVersion(namespace, bucket, key, query.get('versionId'));
+    const version = findVersion(namespace, lookOf(request, bucket), key, query.get('versionId'));
     namespace.amendVersion(transaction, bucket, key, version.versionId, { tags });
     return { bucket, version };
   });

@@ -5,13 +5,11 @@
  */
 import { findVersion } from '../objects/find.ts';
 import { S3Error, type S3ErrorCode } from '../s3/errors.ts';
-import { element, elementWith } from '../s3/xml.ts';
+import { element } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
-import { Owners, versionHeader, xmlAnswer } from './answers.ts';
+import { xmlAnswer } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { loadedBucket } from './request.ts';
-
-const xsi = 'http://www.w3.org/2001/XMLSchema-instance';
+import { lookOf } from './request.ts';
 
 function absent(code: S3ErrorCode): (request: S3Request) => S3Response {
   return (request) => {
@@ -27,7 +25,6 @@ export const getBucketReplication = absent('ReplicationConfigurationNotFoundErro
 export const getObjectLockConfiguration = absent('ObjectLockConfigurationNotFoundError');
 export const getPublicAccessBlock = absent('NoSuchPublicAccessBlockConfiguration');
 export const getBucketEncryption = absent('ServerSideEncryptionConfigurationNotFoundError');
-export const getBucketOwnershipControls = absent('OwnershipControlsNotFoundError');
 /** Analytics, inventory, metrics and intelligent-tiering configurations by id. */
 export const getConfigurationById = absent('NoSuchConfiguration');
 
@@ -64,56 +61,17 @@ export const listBucketIntelligentTieringConfigurations = emptyList(
   'ListBucketIntelligentTieringConfigurationsOutput',
 );
 
-/** `<AccessControlPolicy>` that grants everything to the owner: what `private` means. */
-function ownerOnly(owners: Owners, ownerId: string): S3Response {
-  return xmlAnswer(
-    'AccessControlPolicy',
-    owners.element(ownerId),
-    element(
-      'AccessControlList',
-      element(
-        'Grant',
-        elementWith(
-          'Grantee',
-          { 'xmlns:xsi': xsi, 'xsi:type': 'CanonicalUser' },
-          owners.fields(ownerId),
-        ),
-        element('Permission', 'FULL_CONTROL'),
-      ),
-    ),
-  );
-}
-
-export function getBucketAcl(request: S3Request, services: Services): S3Response {
-  return ownerOnly(new Owners(services.namespace), loadedBucket(request).ownerId);
-}
-
-export function getObjectAcl(request: S3Request, services: Services): S3Response {
-  const bucket = loadedBucket(request);
-  const version = findVersion(
-    services.namespace,
-    bucket,
-    request.key,
-    request.query.get('versionId'),
-  );
-  const answer = ownerOnly(new Owners(services.namespace), version.ownerId);
-  return { ...answer, headers: { ...answer.headers, ...versionHeader(bucket, version.versionId) } };
-}
-
 /** Retention and legal hold of an object in a bucket without object lock. */
 export function getObjectLock(request: S3Request, services: Services): S3Response {
-  findVersion(
-    services.namespace,
-    loadedBucket(request),
-    request.key,
-    request.query.get('versionId'),
-  );
+  const { key, query } = request;
+  findVersion(services.namespace, lookOf(request), key, query.get('versionId'));
   throw new S3Error('InvalidRequest', {
     message: 'Bucket is missing Object Lock Configuration',
   });
 }
 
 /** Torrents were never made here; S3 answers so for any object that it has none of. */
-export function getObjectTorrent(request: S3Request): S3Response {
+export function getObjectTorrent(request: S3Request, services: Services): S3Response {
+  findVersion(services.namespace, lookOf(request), request.key, undefined);
   throw new S3Error('NoSuchKey', { fields: { Key: request.key } });
 }

@@ -146,6 +146,7 @@ export class TestGateway {
         operation.createsBucket === true ? undefined : this.services.namespace.bucket(bucket),
       query: new QueryParameters(Object.entries(query)),
       headers: headersOf(Object.entries(headers)),
+      access: operation.access,
       identity: {
         userId: user.id,
         accountId: user.accountId,

@@ -1,0 +1,164 @@
+/**
+ * Access control lists: of what requests make, and GetBucketAcl, PutBucketAcl, GetObjectAcl,
+ * PutObjectAcl. Where the bucket's ownership is BucketOwnerEnforced they are disabled.
+ */
+import type { Bucket, CannedAcl, Namespace, ObjectVersion } from '../namespace/namespace.ts';
+import { findVersion, presentBucket } from '../objects/find.ts';
+import { type AclSubject, anonymousId, ownerOf } from '../s3/acl.ts';
+import {
+  aclOfPolicy,
+  aclPolicyElements,
+  cannedAcl,
+  parseAclPolicy,
+  requestedAcl,
+} from '../s3/acl-request.ts';
+import { S3Error } from '../s3/errors.ts';
+import type { HeaderReader } from '../s3/headers.ts';
+import { checkKey } from '../s3/names.ts';
+import type { Services } from '../services.ts';
+import { Owners, versionHeader, xmlAnswer } from './answers.ts';
+import type { S3Request, S3Response } from './operation.ts';
+import { loadedBucket, lookOf } from './request.ts';
+
+type Users = Pick<Namespace, 'user'>;
+
+function isUser(namespace: Users): (id: string) => boolean {
+  return (id) => id === anonymousId || namespace.user(id) !== undefined;
+}
+
+/**
+ * The ACL that x-amz-acl or x-amz-grant-* ask for on a new object of `writerId`'s. Throws
+ * InvalidArgument, InvalidRequest, NotImplemented, AccessControlListNotSupported.
+ */
+export function newObjectAcl(
+  headers: HeaderReader,
+  bucket: Bucket,
+  writerId: string,
+  namespace: Users,
+): CannedAcl | undefined {
+  const subject = objectSubject(bucket, { ownerId: writerId });
+  const acl = requestedAcl(headers, subject, isUser(namespace));
+  if (acl !== undefined) refuseDisabled(bucket, acl, headers.get('x-amz-acl'));
+  return acl;
+}
+
+/** The same of a POST form's field `acl`; undefined where the form has none. */
+export function formObjectAcl(text: string | undefined, bucket: Bucket): CannedAcl | undefined {
+  if (text === undefined) return undefined;
+  const acl = cannedAcl(text, { kind: 'object' }, 'acl');
+  refuseDisabled(bucket, acl, text);
+  return acl;
+}
+
+/** Of a bucket that is about to be made. */
+export function newBucketAcl(
+  headers: HeaderReader,
+  ownerId: string,
+  namespace: Users,
+): CannedAcl | undefined {
+  return ofBucket(requestedAcl(headers, bucketSubject({ ownerId }), isUser(namespace)));
+}
+
+/** Two speak of objects alone: "If you specify this canned ACL when creating a bucket, Amazon S3 ignores it." */
+function ofBucket<Acl extends CannedAcl | undefined>(acl: Acl): Acl | 'private' {
+  return acl === 'bucket-owner-read' || acl === 'bucket-owner-full-control' ? 'private' : acl;
+}
+
+/**
+ * Where ACLs are disabled S3 takes only bucket-owner-full-control, by this name or as the grants that
+ * say the same, which of the bucket owner's own are those of `private`.
+ */
+function refuseDisabled(bucket: Bucket, acl: CannedAcl, canned: string | undefined): void {
+  if (bucket.ownership !== 'BucketOwnerEnforced' || acl === 'bucket-owner-full-control') return;
+  if (canned === undefined && acl === 'private') return;
+  throw new S3Error('AccessControlListNotSupported');
+}
+
+function bucketSubject({ ownerId }: Pick<Bucket, 'ownerId'>): AclSubject {
+  return { kind: 'bucket', ownerId, bucketOwnerId: ownerId };
+}
+
+function objectSubject(bucket: Bucket, object: Pick<ObjectVersion, 'ownerId'>): AclSubject {
+  return { kind: 'object', ownerId: ownerOf(bucket, object), bucketOwnerId: bucket.ownerId };
+}
+
+/** What GET shows: where ACLs are disabled, everything for the bucket's owner. */
+function shownAcl(bucket: Bucket, acl: CannedAcl | undefined): CannedAcl {
+  return bucket.ownership === 'BucketOwnerEnforced' ? 'private' : (acl ?? 'private');
+}
+
+function policyAnswer(acl: CannedAcl, subject: AclSubject, namespace: Namespace): S3Response {
+  const owners = new Owners(namespace);
+  const fields = (id: string) => owners.fields(id);
+  return xmlAnswer('AccessControlPolicy', aclPolicyElements(acl, subject, fields));
+}
+
+/** The ACL that a request sets, by headers or by document. Throws where it says none, or two. */
+function givenAcl(request: S3Request, subject: AclSubject, namespace: Namespace): CannedAcl {
+  const { headers, document } = request;
+  const byHeader = requestedAcl(headers, subject, isUser(namespace));
+  if (byHeader !== undefined && document.length > 0) throw new S3Error('UnexpectedContent');
+  if (byHeader !== undefined) return byHeader;
+  if (document.length > 0) {
+    return aclOfPolicy(parseAclPolicy(document), subject, isUser(namespace));
+  }
+  throw new S3Error('MissingSecurityHeader', { fields: { MissingHeaderName: 'x-amz-acl' } });
+}
+
+export function getBucketAcl(request: S3Request, { namespace }: Services): S3Response {
+  const bucket = loadedBucket(request);
+  return policyAnswer(shownAcl(bucket, bucket.acl), bucketSubject(bucket), namespace);
+}
+
+export async function putBucketAcl(
+  request: S3Request,
+  { blobseer, namespace }: Services,
+): Promise<S3Response> {
+  const bucket = loadedBucket(request);
+  const acl = givenAcl(request, bucketSubject(bucket), namespace);
+  await blobseer.store.commit((transaction) => {
+    const present = presentBucket(namespace, bucket);
+    refuseDisabled(present, acl, request.headers.get('x-amz-acl'));
+    namespace.setBucketAcl(transaction, present.id, ofBucket(acl));
+  });
+  return { status: 200, headers: {} };
+}
+
+export function getObjectAcl(request: S3Request, { namespace }: Services): S3Response {
+  const { key, query } = request;
+  const bucket = loadedBucket(request);
+  checkKey(key);
+  const version = findVersion(namespace, lookOf(request), key, query.get('versionId'));
+  const answer = policyAnswer(
+    shownAcl(bucket, version.acl),
+    objectSubject(bucket, version),
+    namespace,
+  );
+  return { ...answer, headers: { ...answer.headers, ...versionHeader(bucket, version.versionId) } };
+}
+
+/** The version stays what it is otherwise, its time too. */
+export async function putObjectAcl(
+  request: S3Request,
+  { blobseer, namespace }: Services,
+): Promise<S3Response> {
+  const { key, query, headers } = request;
+  const bucket = loadedBucket(request);
+  checkKey(key);
+  const versionId = query.get('versionId');
+  const found = findVersion(namespace, lookOf(request), key, versionId);
+  const subject = objectSubject(bucket, found);
+  const acl = givenAcl(request, subject, namespace);
+  const version = await blobseer.store.commit((transaction) => {
+    const present = presentBucket(namespace, bucket);
+    refuseDisabled(present, acl, headers.get('x-amz-acl'));
+    // What the key holds may be another's by now: whether the ACL may be set is decided on that.
+    const now = findVersion(namespace, lookOf(request, present), key, versionId);
+    if (ownerOf(present, now) !== subject.ownerId) throw new S3Error('OperationAborted');
+    if (present.ownership !== 'BucketOwnerEnforced') {
+      namespace.amendVersion(transaction, present, key, now.versionId, { acl });
+    }
+    return now;
+  });
+  return { status: 200, headers: versionHeader(bucket, version.versionId) };
+}
