@@ -67,14 +67,18 @@ test('a malformed document is MalformedXML, and makes no bucket', async () => {
   assert.equal((await s3.send({ method: 'HEAD', path: `/${name}` })).status, 404);
 });
 
-test('the canned ACLs private and bucket-owner-full-control are accepted, others refused', async () => {
-  for (const acl of ['private', 'bucket-owner-full-control']) {
-    assert.equal((await create(s3.newBucketName(), { 'x-amz-acl': acl })).status, 200, acl);
+test('an unknown canned ACL and an unknown ownership are refused, and make no bucket', async () => {
+  const name = s3.newBucketName();
+  for (const [header, value] of [
+    ['x-amz-acl', 'public'],
+    ['x-amz-object-ownership', 'Nobody'],
+  ] as const) {
+    assertError(await create(name, { [header]: value }), 400, 'InvalidArgument', {
+      ArgumentName: header,
+      ArgumentValue: value,
+    });
   }
-  for (const acl of ['public-read', 'public-read-write', 'authenticated-read']) {
-    const answer = await create(s3.newBucketName(), { 'x-amz-acl': acl });
-    assertError(answer, 400, 'AccessControlListNotSupported');
-  }
+  assert.equal((await s3.send({ method: 'HEAD', path: `/${name}` })).status, 404);
 });
 
 test('object lock is refused by name rather than ignored', async () => {

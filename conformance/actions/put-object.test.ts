@@ -239,11 +239,3 @@ test('unknown headers and parameters never break a request', async () => {
   });
   assert.equal(answer.status, 200, answer.text);
 });
-
-test('canned ACLs: private and bucket-owner-full-control are accepted, others refused', async () => {
-  for (const acl of ['private', 'bucket-owner-full-control']) {
-    assert.equal((await s3.put(bucket, 'acl', 'x', { 'x-amz-acl': acl })).status, 200, acl);
-  }
-  const answer = await s3.put(bucket, 'acl', 'x', { 'x-amz-acl': 'public-read' });
-  assertError(answer, 400, 'AccessControlListNotSupported');
-});

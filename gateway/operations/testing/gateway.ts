@@ -10,6 +10,7 @@ import { systemClock } from '../../clock.ts';
 import { configWith } from '../../config.ts';
 import type { User } from '../../namespace/namespace.ts';
 import { openNamespace } from '../../namespace/store-namespace.ts';
+import { admit } from '../../pipeline/admit.ts';
 import type { S3Error } from '../../s3/errors.ts';
 import { headersOf } from '../../s3/headers.ts';
 import { QueryParameters } from '../../s3/query.ts';
@@ -17,7 +18,7 @@ import type { XmlNode } from '../../s3/xml-parse.ts';
 import { child, children, childText, parseXml } from '../../s3/xml-parse.ts';
 import type { Services } from '../../services.ts';
 import { operationTable, type S3Action } from '../index.ts';
-import type { S3Request, S3Response } from '../operation.ts';
+import type { Identity, S3Request, S3Response } from '../operation.ts';
 
 export const alice: User = {
   id: 'alice-id',
@@ -44,7 +45,8 @@ export interface Call {
   readonly trailers?: Readonly<Record<string, string>>;
   /** As if the client had not told the length. */
   readonly isLengthUnknown?: boolean;
-  readonly user?: User;
+  /** Alice where nobody is named. */
+  readonly user?: User | 'anonymous';
 }
 
 /** An answer with its body read. Header names in lower case. */
@@ -122,12 +124,24 @@ export class TestGateway {
     };
   }
 
-  /** Runs the handler; its answer's body is not read yet. */
+  /** Who may not is refused as by the pipeline. Its answer's body is not read yet. */
   async start(action: S3Action, call: Call): Promise<S3Response> {
     const { handler } = operationTable[action];
     if (handler === undefined) throw new Error(`${action} has no handler`);
     this.services.namespace.refresh();
-    return await handler(this.request(action, call), this.services);
+    const request = this.request(action, call);
+    const identity = request.identity;
+    admit({
+      operation: operationTable[action],
+      bucketName: request.bucket,
+      headers: request.headers,
+      authenticated:
+        identity === undefined
+          ? { kind: 'anonymous', payload: { kind: 'unsigned' } }
+          : { kind: 'signed', identity, payload: { kind: 'unsigned' } },
+      namespace: this.services.namespace,
+    });
+    return await handler(request, this.services);
   }
 
   request(action: S3Action, call: Call): S3Request {
@@ -147,12 +161,7 @@ export class TestGateway {
       query: new QueryParameters(Object.entries(query)),
       headers: headersOf(Object.entries(headers)),
       access: operation.access,
-      identity: {
-        userId: user.id,
-        accountId: user.accountId,
-        displayName: user.displayName,
-        accessKey: user.keys[0]?.accessKey ?? '',
-      },
+      identity: user === 'anonymous' ? undefined : identityOf(user),
       body: buffers(stream),
       document: operation.body === 'xml' ? documentOf(call.body) : Buffer.alloc(0),
       decodedLength: call.isLengthUnknown === true ? undefined : length,
@@ -162,6 +171,10 @@ export class TestGateway {
       origin: 'http://localhost:9000',
     };
   }
+}
+
+function identityOf({ id, accountId, displayName, keys }: User): Identity {
+  return { userId: id, accountId, displayName, accessKey: keys[0]?.accessKey ?? '' };
 }
 
 /** Undefined where only the source itself knows. */
