@@ -12,6 +12,7 @@ import type { Log } from './log.ts';
 import type { Operation, S3Request } from './operations/operation.ts';
 import { admit } from './pipeline/admit.ts';
 import { decodeBody, screenBody } from './pipeline/body.ts';
+import { proxyTrust } from './pipeline/client-side.ts';
 import { context } from './pipeline/context.ts';
 import { addCorsHeaders } from './pipeline/cors.ts';
 import { type Detected, detect, detectTable } from './pipeline/detect.ts';
@@ -49,7 +50,7 @@ export function createApp(parts: AppParts): App {
   const { config, clock } = services;
   const exchanges = new WeakMap<Duplex, Exchange>();
   const koa = new Koa<ExchangeState>();
-  koa.use(context({ clock, hostId, limits, log, exchanges }));
+  koa.use(context({ clock, hostId, limits, trust: proxyTrust(config), log, exchanges }));
   koa.use(renderErrors({ log, limits }));
   koa.use(ownPaths({ domains: config.domains, health, limits }));
   koa.use(s3(parts));
@@ -99,7 +100,7 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
     exchange.logFields.operation = operation.name;
 
     const authenticated =
-      operation.isUnsigned === true ? nobody : identify(exchange, services, signingKeys);
+      operation.isUnsigned === true ? nobody : identify(exchange, services, signingKeys, table);
     const bucketRecord = admit({
       operation,
       bucketName: bucket,
@@ -155,12 +156,12 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
 const nobody: Authenticated = { kind: 'anonymous', payload: { kind: 'unsigned' } };
 
 function addressOf(exchange: Exchange, services: Services): { bucket: string; key: string } {
-  const { target, headers, logFields } = exchange;
+  const { target, client, logFields } = exchange;
   // `OPTIONS *` asks about the server as a whole.
   if (target.rawPath === '*') return { bucket: '', key: '' };
   const { bucket, key } = address({
     rawPath: target.rawPath,
-    host: headers.get('host'),
+    host: client.host,
     domains: services.config.domains,
   });
   if (bucket !== '') logFields.bucket = bucket;

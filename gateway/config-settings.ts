@@ -1,5 +1,7 @@
 /** The settings by name, and the reading of each one's text. What is allowed is said in one place. */
-import type { ListenAddress, RootCredentials, TlsPair } from './config.ts';
+import { isIP } from 'node:net';
+import { accessKeyFault, accessKeyRule, secretFault, secretRule } from './auth/users.ts';
+import type { ListenAddress, Network, RootCredentials, TlsPair } from './config.ts';
 
 export class ConfigError extends Error {
   constructor(message: string) {
@@ -12,6 +14,8 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 export type LogLevel = (typeof logLevels)[number];
 
 const maxWorkers = 256;
+/** Each is one more signature to compute for a request of a proxy that is about to be refused. */
+const maxPublicHosts = 16;
 
 export interface Setting {
   readonly name: SettingName;
@@ -34,6 +38,8 @@ export type SettingName =
   | 'listen'
   | 'workers'
   | 'domain'
+  | 'public-host'
+  | 'trusted-proxy'
   | 'region'
   | 'sigv2'
   | 'tls-cert'
@@ -67,6 +73,18 @@ export const settings: readonly Setting[] = [
     repeatable: true,
     help: 'serve BUCKET.DOMAIN as the bucket (virtual-host style) too',
     allowed: 'a domain name such as s3.example.net, without scheme and port',
+  }),
+  setting('trusted-proxy', {
+    value: 'CIDR',
+    repeatable: true,
+    help: 'believe X-Forwarded-Host, -Proto and -For of peers in this network',
+    allowed: 'an address or a network such as 10.0.0.0/8, 127.0.0.1 or fd00::/8',
+  }),
+  setting('public-host', {
+    value: 'HOST[:PORT]',
+    repeatable: true,
+    help: 'what clients call us behind a trusted proxy that rewrites Host and sends no X-Forwarded-Host',
+    allowed: `HOST, HOST:PORT or [IPV6]:PORT as clients send it in Host; at most ${maxPublicHosts} of them`,
   }),
   setting('region', {
     value: 'REGION',
@@ -102,14 +120,14 @@ export const settings: readonly Setting[] = [
     value: 'KEY',
     flag: false,
     help: "the root user's access key; generated at first start where absent",
-    allowed: 'text of 3 to 128 letters, digits and _ - . +',
+    allowed: `text of ${accessKeyRule}`,
   }),
   setting('secret-key', {
     value: 'SECRET',
     flag: false,
     secret: true,
     help: "the root user's secret key",
-    allowed: 'text of 8 to 256 printable ASCII characters without spaces',
+    allowed: `text of ${secretRule}`,
   }),
 ];
 
@@ -167,6 +185,39 @@ export function parseDomain(text: string, origin: string): string {
   return domain;
 }
 
+/** A network in CIDR notation; an address alone is a network of one. */
+export function parseNetwork(text: string, origin: string): Network {
+  const slash = text.indexOf('/');
+  const address = slash === -1 ? text : text.slice(0, slash);
+  const version = isIP(address);
+  if (version === 0 || address.includes('%')) refuse('trusted-proxy', text, origin);
+  const addressBits = version === 4 ? 32 : 128;
+  const prefixText = slash === -1 ? String(addressBits) : text.slice(slash + 1);
+  const prefix = Number(prefixText);
+  if (!/^[0-9]{1,3}$/.test(prefixText) || prefix > addressBits) {
+    refuse('trusted-proxy', text, origin);
+  }
+  return { address, prefix, family: version === 4 ? 'ipv4' : 'ipv6' };
+}
+
+export function parsePublicHosts(
+  given: readonly (readonly [string, string])[],
+  hasTrustedProxy: boolean,
+): string[] {
+  const [first] = given;
+  if (first !== undefined && !hasTrustedProxy) {
+    throw new ConfigError(
+      `public-host (${first[1]}): it is used for requests of a trusted proxy alone; give trusted-proxy too`,
+    );
+  }
+  if (first !== undefined && given.length > maxPublicHosts) refuse('public-host', ...first);
+  return given.map(([text, origin]) => {
+    const match = /^(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?$/.exec(text);
+    if (match === null || Number(match[2] ?? 0) > 65535) refuse('public-host', text, origin);
+    return text.toLowerCase();
+  });
+}
+
 export function parseRegion(given: readonly [string, string] | undefined): string | undefined {
   if (given === undefined) return undefined;
   if (!/^[A-Za-z0-9-]{1,64}$/.test(given[0])) refuse('region', ...given);
@@ -203,18 +254,9 @@ export function parseRootCredentials(
   if (accessKey === undefined || secretKey === undefined) {
     throw new ConfigError('access-key and secret-key: give both, or neither');
   }
-  if (!isAccessKey(accessKey[0])) refuse('access-key', ...accessKey);
-  if (!isSecretKey(secretKey[0])) refuse('secret-key', ...secretKey);
+  if (accessKeyFault(accessKey[0]) !== undefined) refuse('access-key', ...accessKey);
+  if (secretFault(secretKey[0]) !== undefined) refuse('secret-key', ...secretKey);
   return { accessKey: accessKey[0], secretKey: secretKey[0] };
-}
-
-/** No slash: the credential scope of a signature is split at slashes. */
-export function isAccessKey(text: string): boolean {
-  return /^[A-Za-z0-9_.+-]{3,128}$/.test(text);
-}
-
-export function isSecretKey(text: string): boolean {
-  return /^[\x21-\x7e]{8,256}$/.test(text);
 }
 
 /** ', did you mean "x"?' for the nearest of the names, or '' when none is near. */

@@ -38,6 +38,8 @@ describe('sources', () => {
       listen: [{ host: '127.0.0.1', port: 9000, secure: false }],
       workers: 1,
       domains: [],
+      trustedProxies: [],
+      publicHosts: [],
       region: undefined,
       sigv2: false,
       tls: [],
@@ -55,6 +57,29 @@ describe('sources', () => {
     assert.equal(load({ config: [file('off.json', '{"sigv2": false}')] }).config.sigv2, false);
     refuses(() => load({}, { BLOBSEER_S3_SIGV2: 'maybe' }), /^sigv2/, /BLOBSEER_S3_SIGV2/, /off/);
     refuses(() => load({ config: [file('bad.yaml', 'sigv2: 2\n')] }), /sigv2 must be on/);
+  });
+
+  test('proxies and what clients call us behind them', () => {
+    const { config } = load(
+      { 'public-host': ['S3.Example.com', '[2001:db8::1]:8443'] },
+      { BLOBSEER_S3_TRUSTED_PROXY: '10.0.0.0/8, 127.0.0.1,fd00::/8' },
+    );
+    assert.deepEqual(config.publicHosts, ['s3.example.com', '[2001:db8::1]:8443']);
+    assert.deepEqual(config.trustedProxies, [
+      { address: '10.0.0.0', prefix: 8, family: 'ipv4' },
+      { address: '127.0.0.1', prefix: 32, family: 'ipv4' },
+      { address: 'fd00::', prefix: 8, family: 'ipv6' },
+    ]);
+    for (const text of ['10.0.0.0/33', '10.0.0/8', 'proxy', '::/129', '10.0.0.1/', '', '::1%lo']) {
+      refuses(() => load({ 'trusted-proxy': [text] }), /^trusted-proxy/, /10\.0\.0\.0\/8/);
+    }
+    const proxied = (host: string) => load({ 'trusted-proxy': ['::1'], 'public-host': [host] });
+    for (const host of ['', 'a b', 'https://a', 'a/b', 'a:', 'a:65536', 'a:1:2', '::1']) {
+      refuses(() => proxied(host), /^public-host/, /HOST:PORT/);
+    }
+    const many = Array.from({ length: 17 }, (_, at) => `h${at}`);
+    refuses(() => load({ 'trusted-proxy': ['::1'], 'public-host': many }), /at most 16/);
+    refuses(() => load({ 'public-host': ['a'] }), /trusted proxy alone; give trusted-proxy too/);
   });
 
   test('flags win over the environment, the environment over the file', () => {

@@ -12,6 +12,8 @@ import {
   parseDomain,
   parseListen,
   parseLogLevel,
+  parseNetwork,
+  parsePublicHosts,
   parseRegion,
   parseRootCredentials,
   parseSwitch,
@@ -37,6 +39,13 @@ export interface TlsPair {
   readonly keyFile: string;
 }
 
+/** Of `family`, all addresses whose first `prefix` bits are those of `address`. */
+export interface Network {
+  readonly address: string;
+  readonly prefix: number;
+  readonly family: 'ipv4' | 'ipv6';
+}
+
 export interface RootCredentials {
   readonly accessKey: string;
   readonly secretKey: string;
@@ -49,6 +58,10 @@ export interface Config {
   readonly workers: number;
   /** Domains for virtual-host addressing, lower case; `bucket.domain` names a bucket. */
   readonly domains: readonly string[];
+  /** Proxies in front of us: what they forward about the client is believed. */
+  readonly trustedProxies: readonly Network[];
+  /** What clients may have sent as Host to a trusted proxy, lower case; with the port, where it has one. */
+  readonly publicHosts: readonly string[];
   /** Undefined: a signature for any region is accepted and answers say `defaultRegion`. */
   readonly region: string | undefined;
   /** Signature Version 2 is accepted beside Version 4. */
@@ -111,6 +124,8 @@ export function configWith(changes: Partial<Config> & Pick<Config, 'dataDirector
     listen: [{ host: '127.0.0.1', port: 9000, secure: false }],
     workers: 1,
     domains: [],
+    trustedProxies: [],
+    publicHosts: [],
     region: undefined,
     sigv2: false,
     tls: [],
@@ -142,6 +157,7 @@ function buildConfig(
     });
   };
   const tls = parseTlsPairs(file('tls-cert'), file('tls-key'));
+  const trustedProxies = each('trusted-proxy').map((entry) => parseNetwork(...entry));
   const data = file('data')[0];
   if (data === undefined) throw new ConfigError('data: give the path of a directory');
   return Object.freeze({
@@ -149,6 +165,8 @@ function buildConfig(
     listen: Object.freeze(each('listen').map((entry) => parseListen(...entry, tls.length > 0))),
     workers: parseWorkers(...(one('workers') ?? ['1', 'default'])),
     domains: Object.freeze(each('domain').map((entry) => parseDomain(...entry))),
+    trustedProxies: Object.freeze(trustedProxies),
+    publicHosts: Object.freeze(parsePublicHosts(each('public-host'), trustedProxies.length > 0)),
     region: parseRegion(one('region')),
     sigv2: parseSwitch('sigv2', ...(one('sigv2') ?? ['off', 'default'])),
     tls: Object.freeze(tls),

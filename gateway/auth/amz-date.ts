@@ -16,8 +16,13 @@ export function parseAmzDate(text: string): number | undefined {
   return match === null ? undefined : utc(match.slice(1).map(Number));
 }
 
-/** A Date or X-Amz-Date header in any form that S3 reads there. */
+/** A Date or X-Amz-Date header in any form that S3 reads there; a time before 1970 is none. */
 export function parseHeaderDate(text: string): number | undefined {
+  const ms = parseAnyDate(text);
+  return ms === undefined || ms < 0 ? undefined : ms;
+}
+
+function parseAnyDate(text: string): number | undefined {
   const basic = parseAmzDate(text);
   if (basic !== undefined) return basic;
   const extended = isoExtended.exec(text);

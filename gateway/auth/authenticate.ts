@@ -3,10 +3,11 @@
  * of a request only, never its body, so it can run before `100 Continue`.
  */
 import { S3Error } from '../s3/errors.ts';
+import { authenticateVersion2 } from './authenticate-v2.ts';
 import { ChunkSigner } from './chunk-signer.ts';
 import type { Identity } from './identity.ts';
 import { signatureDoesNotMatch } from './mismatch.ts';
-import { readClaim, type SignedClaim } from './parse-authorization.ts';
+import { mechanismOf, readClaim, type SignedClaim } from './parse-authorization.ts';
 import { type PayloadKind, parsePayloadHash } from './payload.ts';
 import type { SigningKeys } from './signing-keys.ts';
 import {
@@ -32,6 +33,17 @@ export interface AuthenticateInput {
   readonly nowMs: number;
   /** Undefined accepts any region. */
   readonly region: string | undefined;
+  /** Whether Signature Version 2 is served. */
+  readonly sigv2: boolean;
+  /** The bucket that the Host names, which version 2 signs; undefined in path style. */
+  readonly hostBucket: string | undefined;
+  /** Parameters that choose the operation: version 2 must sign them. */
+  readonly subResources: ReadonlySet<string>;
+  /**
+   * What the client may have sent as Host, the likeliest first, where a proxy may have rewritten it.
+   * Undefined: the Host header as it came.
+   */
+  readonly hosts?: readonly string[] | undefined;
   readonly lookup: (accessKey: string) => Credentials | undefined;
   readonly signingKeys: SigningKeys;
 }
@@ -47,6 +59,8 @@ export type Authenticated =
       readonly kind: 'signed';
       readonly identity: Identity;
       readonly payload: PayloadKind;
+      /** The host that was signed, where it is not the first of `hosts`. */
+      readonly signedHost?: string;
       /** For the payload kinds `streaming-signed` and `streaming-signed-trailer`. */
       readonly chunkSigner?: ChunkSigner;
     };
@@ -56,6 +70,10 @@ export function authenticate(input: AuthenticateInput): Authenticated {
   refuseRepeats(input.rawHeaders);
   const headers = canonicalHeaderValues(input.rawHeaders);
   const parameters = canonicalParameters(input.rawQuery);
+  if (input.sigv2) {
+    const mechanism = mechanismOf(headers, parameters);
+    if (mechanism?.version === 2) return authenticateVersion2(input, mechanism.via);
+  }
   const claim = readClaim({ headers, parameters, nowMs: input.nowMs, region: input.region });
   if (claim === undefined) return { kind: 'anonymous', payload: anonymousPayload(headers) };
 
@@ -70,22 +88,28 @@ export function authenticate(input: AuthenticateInput): Authenticated {
     throw new S3Error('InvalidAccessKeyId', { fields: { AWSAccessKeyId: claim.accessKey } });
   }
   const key = input.signingKeys.find(claim.accessKey, credentials.secret, claim.scope);
-  const dateLine = verify(input, claim, headers, parameters, key.bytes);
+  const { dateLine, host } = verify(input, claim, headers, parameters, key.bytes);
   input.signingKeys.remember(key);
 
   const { identity } = credentials;
   const { payload } = claim;
   if (payload.kind !== 'streaming-signed' && payload.kind !== 'streaming-signed-trailer') {
-    return { kind: 'signed', identity, payload };
+    return { kind: 'signed', identity, payload, ...host };
   }
   const chunkSigner = new ChunkSigner(key.bytes, dateLine, claim.scope, claim.signature);
-  return { kind: 'signed', identity, payload, chunkSigner };
+  return { kind: 'signed', identity, payload, chunkSigner, ...host };
+}
+
+interface Verified {
+  /** The one that the signature was made with. */
+  readonly dateLine: string;
+  readonly host: { readonly signedHost?: string };
 }
 
 /**
- * Compares the signature and gives the date line it was made with; throws SignatureDoesNotMatch.
- * Where clients are known to differ there is more than one right string; the likeliest is first, so
- * that only a request about to be refused pays for the others.
+ * Compares the signature; throws SignatureDoesNotMatch. Where clients are known to differ, or proxies
+ * to rewrite, there is more than one right string; the likeliest is first, so that only a request
+ * about to be refused pays for the others.
  */
 function verify(
   input: AuthenticateInput,
@@ -93,24 +117,34 @@ function verify(
   headers: ReadonlyMap<string, string>,
   parameters: readonly Pair[],
   signingKey: Buffer,
-): string {
+): Verified {
   const query = canonicalQuery(
     claim.via === 'query' ? parameters.filter(([name]) => name !== 'X-Amz-Signature') : parameters,
   );
+  const [host, ...otherHosts] = input.hosts ?? [];
+  const hosts: readonly Verified['host'][] = [
+    {},
+    ...otherHosts.map((signedHost) => ({ signedHost })),
+  ];
   let likeliest: { canonicalRequest: string; stringToSign: string } | undefined;
-  for (const path of signedPaths(input.rawPath)) {
-    const canonical = canonicalRequest({
-      method: input.method,
-      path,
-      query,
-      headers,
-      signedHeaders: claim.signedHeaders,
-      payloadHash: claim.payloadHash,
-    });
-    for (const dateLine of claim.dateLines) {
-      const text = stringToSign(canonical, dateLine, claim.scope);
-      if (signaturesEqual(signatureOf(signingKey, text), claim.signature)) return dateLine;
-      likeliest ??= { canonicalRequest: canonical, stringToSign: text };
+  for (const other of hosts) {
+    const signed = withHost(headers, other.signedHost ?? host);
+    for (const path of signedPaths(input.rawPath)) {
+      const canonical = canonicalRequest({
+        method: input.method,
+        path,
+        query,
+        headers: signed,
+        signedHeaders: claim.signedHeaders,
+        payloadHash: claim.payloadHash,
+      });
+      for (const dateLine of claim.dateLines) {
+        const text = stringToSign(canonical, dateLine, claim.scope);
+        if (signaturesEqual(signatureOf(signingKey, text), claim.signature)) {
+          return { dateLine, host: other };
+        }
+        likeliest ??= { canonicalRequest: canonical, stringToSign: text };
+      }
     }
   }
   throw signatureDoesNotMatch({
@@ -118,6 +152,14 @@ function verify(
     provided: claim.signature,
     ...(likeliest ?? { canonicalRequest: '', stringToSign: '' }),
   });
+}
+
+function withHost(
+  headers: ReadonlyMap<string, string>,
+  host: string | undefined,
+): ReadonlyMap<string, string> {
+  if (host === undefined || host === headers.get('host')) return headers;
+  return new Map([...headers, ['host', host]]);
 }
 
 /**

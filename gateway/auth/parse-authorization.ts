@@ -55,35 +55,55 @@ export interface ClaimInput {
   readonly region: string | undefined;
 }
 
-/** Undefined for an anonymous request. Throws S3Error. */
-export function readClaim(input: ClaimInput): SignedClaim | undefined {
-  const authorization = input.headers.get('authorization');
-  const isPresigned = presignedMarks.some((name) => hasParameter(input.parameters, name));
-  const isVersion2Query =
-    hasParameter(input.parameters, 'Signature') && hasParameter(input.parameters, 'AWSAccessKeyId');
+export interface Mechanism {
+  readonly version: 2 | 4;
+  readonly via: Via;
+}
+
+/** How a request is signed, undefined for an anonymous one. Throws S3Error. */
+export function mechanismOf(
+  headers: ReadonlyMap<string, string>,
+  parameters: readonly Pair[],
+): Mechanism | undefined {
+  const authorization = headers.get('authorization');
+  const isPresigned = presignedMarks.some((name) => hasParameter(parameters, name));
+  const isVersion2Query = version2Marks.every((name) => hasParameter(parameters, name));
   const mechanisms = [authorization !== undefined, isPresigned, isVersion2Query];
   if (mechanisms.filter(Boolean).length > 1) {
     throw authorizationArgument(
       'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified',
     );
   }
-  if (isVersion2Query) throw unsupportedMechanism();
-  if (isPresigned) return readPresigned(input);
+  if (isVersion2Query) return { version: 2, via: 'query' };
+  if (isPresigned) return { version: 4, via: 'query' };
   if (authorization === undefined || authorization === '') return undefined;
-  return readHeader(input, authorization);
+  return { version: schemeOf(authorization) === 'AWS' ? 2 : 4, via: 'header' };
+}
+
+/** Undefined for an anonymous request. Throws S3Error, for one of version 2 too. */
+export function readClaim(input: ClaimInput): SignedClaim | undefined {
+  const mechanism = mechanismOf(input.headers, input.parameters);
+  if (mechanism === undefined) return undefined;
+  if (mechanism.version === 2) throw unsupportedMechanism();
+  return mechanism.via === 'query' ? readPresigned(input) : readHeader(input);
 }
 
 // --- the Authorization header
 
-function readHeader(input: ClaimInput, authorization: string): SignedClaim {
+function schemeOf(authorization: string): string {
   const space = authorization.indexOf(' ');
   if (space < 0) {
     throw authorizationArgument(
       "Authorization header is invalid -- one and only one ' ' (space) required",
     );
   }
-  const scheme = authorization.slice(0, space);
-  if (scheme === 'AWS' || scheme === asymmetricAlgorithm) throw unsupportedMechanism();
+  return authorization.slice(0, space);
+}
+
+function readHeader(input: ClaimInput): SignedClaim {
+  const authorization = input.headers.get('authorization') ?? '';
+  const scheme = schemeOf(authorization);
+  if (scheme === asymmetricAlgorithm) throw unsupportedMechanism();
   if (scheme !== algorithm) throw authorizationArgument('Unsupported Authorization Type');
 
   const payloadHash = input.headers.get('x-amz-content-sha256');
@@ -97,22 +117,10 @@ function readHeader(input: ClaimInput, authorization: string): SignedClaim {
   const amzDateHeader = input.headers.get('x-amz-date');
   const dateText = amzDateHeader ?? input.headers.get('date') ?? '';
   const timeMs = parseHeaderDate(dateText);
-  if (timeMs === undefined) {
-    throw new S3Error('AccessDenied', {
-      message: 'AWS authentication requires a valid Date or x-amz-date header',
-    });
-  }
-  if (Math.abs(input.nowMs - timeMs) > maxSkewMs) {
-    throw new S3Error('RequestTimeTooSkewed', {
-      fields: {
-        RequestTime: dateText,
-        ServerTime: isoSeconds(input.nowMs),
-        MaxAllowedSkewMilliseconds: String(maxSkewMs),
-      },
-    });
-  }
+  if (timeMs === undefined) throw invalidDate();
+  requireSkewWithin(timeMs, dateText, input.nowMs);
 
-  const components = parseComponents(authorization.slice(space + 1));
+  const components = parseComponents(authorization.slice(scheme.length + 1));
   const credential = readCredential(components.credential, 'header', input.region);
   if (credential.scope.date !== amzDay(timeMs)) {
     throw malformed(
@@ -132,6 +140,24 @@ function readHeader(input: ClaimInput, authorization: string): SignedClaim {
     payload,
     hasSessionToken: isNonEmpty(input.headers.get('x-amz-security-token')),
   };
+}
+
+export function invalidDate(): S3Error {
+  return new S3Error('AccessDenied', {
+    message: 'AWS authentication requires a valid Date or x-amz-date header',
+  });
+}
+
+/** Throws RequestTimeTooSkewed. `dateText` is the header that said `timeMs`. */
+export function requireSkewWithin(timeMs: number, dateText: string, nowMs: number): void {
+  if (Math.abs(nowMs - timeMs) <= maxSkewMs) return;
+  throw new S3Error('RequestTimeTooSkewed', {
+    fields: {
+      RequestTime: dateText,
+      ServerTime: isoSeconds(nowMs),
+      MaxAllowedSkewMilliseconds: String(maxSkewMs),
+    },
+  });
 }
 
 interface Components {
@@ -173,6 +199,8 @@ function missingComponents(): S3Error {
  * for anonymous; to name what is missing helps more than AccessDenied.)
  */
 const presignedMarks = ['X-Amz-Algorithm', 'X-Amz-Credential', 'X-Amz-Signature'] as const;
+/** All of these make it one of version 2: `Signature` alone may be anybody's. */
+const version2Marks = ['Signature', 'AWSAccessKeyId'] as const;
 
 function readPresigned(input: ClaimInput): SignedClaim {
   const requestedAlgorithm = parameter(input.parameters, 'X-Amz-Algorithm');

@@ -65,6 +65,9 @@ function outcomeOfParts(
       rawHeaders,
       nowMs: Date.now(),
       region: 'eu-central-1',
+      sigv2: false,
+      hostBucket: undefined,
+      subResources: new Set(),
       lookup: (accessKey) =>
         accessKey === exampleAccessKey
           ? { identity: exampleIdentity, secret: exampleSecret }

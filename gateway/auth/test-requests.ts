@@ -37,6 +37,9 @@ export function inputOf(changes: Partial<AuthenticateInput>): AuthenticateInput 
     rawHeaders: [],
     nowMs: exampleNowMs,
     region: undefined,
+    sigv2: false,
+    hostBucket: undefined,
+    subResources: new Set(),
     lookup: (accessKey) =>
       accessKey === exampleAccessKey
         ? { identity: exampleIdentity, secret: exampleSecret }

@@ -77,13 +77,13 @@ test('faults of imports', () => {
   const cases: [(text: string) => string | undefined, string[], string[]][] = [
     [
       accessKeyFault,
-      ['abc', 'minioadmin', 'A'.repeat(128)],
+      ['abc', 'minioadmin', 'a.b_c@d+e-f', 'A'.repeat(128)],
       ['', 'ab', 'a/b', 'a,b', 'a b', 'é'.repeat(5), 'A'.repeat(129), 'abc\n'],
     ],
     [
       secretFault,
-      ['12345678', 'a/b+c=\'"<>'],
-      ['', '1234567', 'has a space', 'tab\tbetween', 'pass\u00e9word', 'x'.repeat(129)],
+      ['12345678', 'a/b+c=\'"<>', 'x'.repeat(256)],
+      ['', '1234567', 'has a space', 'tab\tbetween', 'pass\u00e9word', 'x'.repeat(257)],
     ],
     [userIdFault, ['1', 'f'.repeat(64)], ['', 'a b', 'a/b', 'x'.repeat(129), 'a\n']],
     [

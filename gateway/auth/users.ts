@@ -114,17 +114,17 @@ export function userImportFaults(given: UserImport): string[] {
   return faults.filter((fault) => fault !== undefined);
 }
 
+/** What a `/` or `,` in an access key would break is the Authorization header. */
+export const accessKeyRule = '3 to 128 letters, digits and _ . @ + -';
+export const secretRule = '8 to 256 printable ASCII characters without spaces';
+
 /** Each `...Fault` gives a sentence for people, or undefined where there is nothing wrong. */
 export function accessKeyFault(text: string): string | undefined {
-  return /^[A-Za-z0-9_.@-]{3,128}$/.test(text)
-    ? undefined
-    : 'an access key has 3 to 128 characters out of A-Z, a-z, 0-9, and _ . @ - (a / or , would break the Authorization header)';
+  return /^[A-Za-z0-9_.@+-]{3,128}$/.test(text) ? undefined : `an access key has ${accessKeyRule}`;
 }
 
 export function secretFault(text: string): string | undefined {
-  return /^[\x21-\x7e]{8,128}$/.test(text)
-    ? undefined
-    : 'a secret has 8 to 128 printable ASCII characters without spaces';
+  return /^[\x21-\x7e]{8,256}$/.test(text) ? undefined : `a secret has ${secretRule}`;
 }
 
 export function userIdFault(text: string): string | undefined {

@@ -4,6 +4,7 @@ import type { Middleware } from 'koa';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../limits.ts';
+import type { ProxyTrust } from './client-side.ts';
 import { Exchange, type ExchangeState } from './exchange.ts';
 
 const requestIdBytes = 8;
@@ -23,16 +24,17 @@ export function context(parts: {
   readonly clock: Clock;
   readonly hostId: string;
   readonly limits: Limits;
+  readonly trust: ProxyTrust;
   readonly log: Logger;
   /** Filled here, for what the parser finds while the request runs. */
   readonly exchanges: WeakMap<Duplex, Exchange>;
 }): Middleware<ExchangeState> {
-  const { clock, hostId, limits, log, exchanges } = parts;
+  const { clock, hostId, limits, trust, log, exchanges } = parts;
   return async (ctx, next) => {
     // Answers are written by pipeline/respond.ts, not by koa.
     ctx.respond = false;
     const identity = { requestId: newRequestId(clock), hostId, startedMs: clock.nowMs() };
-    const exchange = new Exchange(ctx.req, ctx.res, identity, limits);
+    const exchange = new Exchange(ctx.req, ctx.res, identity, limits, trust);
     ctx.state.exchange = exchange;
     exchanges.set(ctx.req.socket, exchange);
     await next();
@@ -53,6 +55,6 @@ function logLine(exchange: Exchange, nowMs: number): object {
     bytesIn: exchange.body.bytesIn,
     bytesOut: exchange.bytesOut,
     durationMs: nowMs - exchange.startedMs,
-    remote: exchange.req.socket.remoteAddress,
+    remote: exchange.client.address,
   };
 }

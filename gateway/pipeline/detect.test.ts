@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { signedNames } from '../auth/sigv2.ts';
 import { operations } from '../operations/index.ts';
 import type { Level, Operation } from '../operations/operation.ts';
 import { detect, detectTable } from './detect.ts';
@@ -92,4 +93,13 @@ test('an empty table allows nothing', () => {
     hasHeader: () => false,
   } as const;
   assert.deepEqual(detect(detectTable(none), input), { kind: 'method-not-allowed', allowed: [] });
+});
+
+test('version 2 must sign every parameter that chooses an operation', () => {
+  for (const { name, query = [] } of operations) {
+    const [first] = query;
+    if (first === undefined || first === 'list-type') continue;
+    assert.ok(table.choosing.has(first) || signedNames.has(first), `${name}: ${first}`);
+  }
+  assert.ok(!table.choosing.has('list-type'), 'no client signs it');
 });

@@ -22,7 +22,12 @@ export interface DetectTable {
   /** By level: the query parameters that on their own name a sub-resource. */
   readonly subResources: ReadonlyMap<Level, ReadonlySet<string>>;
   readonly methods: ReadonlyMap<Level, readonly string[]>;
+  /** What a signature of version 2, which covers little of the query, must cover of it. */
+  readonly choosing: ReadonlySet<string>;
 }
+
+/** No client of version 2 signs it, and both versions of a listing show the same. */
+const neverSigned = 'list-type';
 
 export function detectTable(operations: readonly Operation[]): DetectTable {
   const rows = new Map<string, Operation[]>();
@@ -42,6 +47,11 @@ export function detectTable(operations: readonly Operation[]): DetectTable {
   return {
     rows,
     subResources,
+    choosing: new Set(
+      [...subResources.values()]
+        .flatMap((names) => [...names])
+        .filter((name) => name !== neverSigned),
+    ),
     methods: new Map([...methods].map(([level, names]) => [level, [...names].sort()])),
   };
 }

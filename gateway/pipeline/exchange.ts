@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { splitTarget, type Target } from '../s3/query.ts';
+import { type ClientSide, clientSide, type ProxyTrust } from './client-side.ts';
 import { RequestBody } from './request-body.ts';
 import { RequestHeaders } from './request-headers.ts';
 
@@ -37,6 +38,10 @@ export class Exchange {
   readonly startedMs: number;
   readonly headers: RequestHeaders;
   readonly target: Target;
+  /** What the client saw, with a proxy in front or without. */
+  readonly client: ClientSide;
+  /** The host that the client signed, where it is not the one that reached us. */
+  signedHost: string | undefined;
   /** The client waits for 100 Continue before it sends the body. */
   readonly expectsContinue: boolean;
   readonly logFields: LogFields = {};
@@ -52,6 +57,7 @@ export class Exchange {
     res: ServerResponse,
     identity: { requestId: string; hostId: string; startedMs: number },
     limits: ExchangeLimits,
+    trust: ProxyTrust,
   ) {
     this.req = req;
     this.res = res;
@@ -59,6 +65,8 @@ export class Exchange {
     this.hostId = identity.hostId;
     this.startedMs = identity.startedMs;
     this.headers = new RequestHeaders(req.rawHeaders);
+    const peer = { address: req.socket.remoteAddress, encrypted: 'encrypted' in req.socket };
+    this.client = clientSide(this.headers, peer, trust);
     this.target = splitTarget(req.url ?? '/');
     this.expectsContinue = /^100-continue$/i.test(this.headers.get('expect') ?? '');
     this.body = new RequestBody(req, limits);
@@ -69,13 +77,13 @@ export class Exchange {
   }
 
   get secure(): boolean {
-    return 'encrypted' in this.req.socket;
+    return this.client.secure;
   }
 
   /** scheme://host[:port] as the client named us. */
   get origin(): string {
     const scheme = this.secure ? 'https' : 'http';
-    return `${scheme}://${this.headers.get('host') ?? 'localhost'}`;
+    return `${scheme}://${this.signedHost ?? this.client.publicHost ?? 'localhost'}`;
   }
 
   /** True once no answer can reach the client any more. */

@@ -8,6 +8,9 @@ import type { Headers, Query } from '../operations/operation.ts';
 import { checksumAlgorithms, checksumHeader, createDigest } from '../s3/checksums.ts';
 import { invalidArgument } from '../s3/errors.ts';
 
+/** What the query of a presigned URL of version 2 stands for beside x-amz-* headers. */
+const version2Names: ReadonlySet<string> = new Set(['content-md5', 'content-type']);
+
 /** A token (RFC 9110 section 5.6.2) in lower case. */
 const headerName = /^x-amz-[!#$%&'*+.^_`|~0-9a-z-]+$/;
 const unsendable = /[^\t\u0020-\u007e\u0080-\u00ff]/;
@@ -44,14 +47,20 @@ const checksumsOfNothing: ReadonlyMap<string, string> = new Map(
  * InvalidArgument for a value that no header could have.
  */
 export function withHoistedHeaders(headers: Headers, query: Query): Headers {
-  if (!query.has('X-Amz-Signature')) return headers;
+  // Version 2 signs all that is taken here: auth/authenticate-v2.ts.
+  const isVersion2 = query.has('Signature') && query.has('AWSAccessKeyId');
+  if (!query.has('X-Amz-Signature') && !isVersion2) return headers;
   const hoisted = new Map<string, string>();
   for (const [givenName, text] of query.entries) {
     const name = givenName.toLowerCase();
-    if (!headerName.test(name) || neverHoisted.has(name) || hoisted.has(name)) continue;
+    const isOfVersion2 = isVersion2 && version2Names.has(name);
+    if (!headerName.test(name) && !isOfVersion2) continue;
+    if (neverHoisted.has(name) || hoisted.has(name)) continue;
     if (headers.get(name) !== undefined) continue;
     // Header values are one character per byte.
-    const value = Buffer.from(text).toString('latin1').trim();
+    const value = Buffer.from(text)
+      .toString('latin1')
+      .replace(/^[ \t]+|[ \t]+$/g, '');
     if (checksumsOfNothing.get(name) === value) continue;
     if (unsendable.test(value)) throw invalidArgument(name, text);
     hoisted.set(name, value);

@@ -31,7 +31,7 @@ export function ownPaths(parts: {
     (name: string, answer: () => Answer): RouterMiddleware<ExchangeState> =>
     (ctx, next) => {
       const { exchange } = ctx.state;
-      if (bucketOfHost(exchange.headers.get('host'), domains) !== undefined) return next();
+      if (bucketOfHost(exchange.client.host, domains) !== undefined) return next();
       exchange.logFields.operation = name;
       return sayPlainly(exchange, answer(), limits);
     };
