@@ -17,6 +17,7 @@ import { context } from './pipeline/context.ts';
 import { addCorsHeaders } from './pipeline/cors.ts';
 import { type Detected, detect, detectTable } from './pipeline/detect.ts';
 import type { Exchange, ExchangeState } from './pipeline/exchange.ts';
+import { admitForm, identifyForm, readForm } from './pipeline/form.ts';
 import { withHoistedHeaders } from './pipeline/hoisted-headers.ts';
 import { identify } from './pipeline/identify.ts';
 import { type Health, ownPaths } from './pipeline/own-paths.ts';
@@ -99,8 +100,18 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
     );
     exchange.logFields.operation = operation.name;
 
+    // Said when the body is first read: whoever is refused before that has not sent it yet, be it
+    // below or by what the handler looks at first (conditions, sizes, uploads).
+    if (exchange.expectsContinue) exchange.body.onFirstRead = () => exchange.res.writeContinue();
+    // A form says in its body who sends it, and where to.
+    const form =
+      operation.body === 'form' ? await readForm(exchange, headers, services) : undefined;
     const authenticated =
-      operation.isUnsigned === true ? nobody : identify(exchange, services, signingKeys, table);
+      form !== undefined
+        ? identifyForm(exchange, form, services, signingKeys)
+        : operation.isUnsigned === true
+          ? nobody
+          : identify(exchange, services, signingKeys, table);
     const bucketRecord = admit({
       operation,
       bucketName: bucket,
@@ -120,10 +131,10 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
       requiresDigest: operation.requiresDigest === true,
     };
     screenBody(bodyInput);
-    // Said when the body is first read: whoever is refused before that has not sent it yet, be it
-    // above or by what the handler looks at first (conditions, sizes, uploads).
-    if (exchange.expectsContinue) exchange.body.onFirstRead = () => exchange.res.writeContinue();
-    const decoded = await decodeBody({ ...bodyInput, raw: exchange.body });
+    const decoded =
+      form === undefined
+        ? await decodeBody({ ...bodyInput, raw: exchange.body })
+        : admitForm(form, { bucket, nowMs: services.clock.nowMs() });
 
     const request: S3Request = {
       requestId: exchange.requestId,
@@ -131,12 +142,13 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
       method,
       resource: exchange.target.rawPath,
       bucket,
-      key,
+      key: form?.key ?? key,
       bucketRecord,
       query,
       headers,
       access: operation.access,
       identity: authenticated.kind === 'signed' ? authenticated.identity : undefined,
+      ...(form === undefined ? {} : { form: form.fields }),
       body: decoded.body,
       document: decoded.document,
       decodedLength: decoded.decodedLength,

@@ -35,6 +35,7 @@ import {
   getBucketOwnershipControls,
   putBucketOwnershipControls,
 } from './ownership.ts';
+import { postObject } from './post-object.ts';
 import { putObject } from './put-object.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './tagging.ts';
 import * as unconfigured from './unconfigured.ts';
@@ -153,7 +154,7 @@ const rows: { readonly [Action in S3Action]: Row } = {
     unconfigured.getObjectTorrent,
   ),
   UpdateObjectEncryption: ofObject('PUT', 'encryption', 'UpdateObjectEncryption', 'bucket-owner'),
-  PostObject: row('bucket', 'POST', 'PutObject', 'handler', undefined),
+  PostObject: row('bucket', 'POST', 'PutObject', 'bucket:WRITE', postObject, { body: 'form' }),
   OptionsObject: row('object', 'OPTIONS', 'GetObject', 'handler', optionsObject, {
     alsoAt: ['bucket', 'service'],
     isUnsigned: true,

@@ -5,6 +5,7 @@
 import type { Identity } from '../auth/identity.ts';
 import type { Bucket } from '../namespace/namespace.ts';
 import type { BucketPermission, ObjectPermission } from '../s3/acl.ts';
+import type { FormFields } from '../s3/form-fields.ts';
 import type { Services } from '../services.ts';
 
 export type { Identity } from '../auth/identity.ts';
@@ -48,9 +49,12 @@ export interface S3Request {
   readonly access: Access;
   /** Undefined for an anonymous request. */
   readonly identity: Identity | undefined;
+  /** Body kind 'form': its fields up to the file; they meet its policy. The key is among them. */
+  readonly form?: FormFields;
   /**
-   * Body kind 'stream': the object's bytes, de-framed; it throws (S3Error) where length, payload hash
-   * or a chunk signature is wrong, at the latest at its end. Empty for the other kinds.
+   * Body kinds 'stream' and 'form': the object's bytes, de-framed; it throws (S3Error) where length,
+   * payload hash or a chunk signature is wrong or the form is, at the latest at its end. Empty for the
+   * other kinds.
    */
   readonly body: AsyncIterable<Buffer>;
   /** Body kind 'xml': the verified document's bytes, within the row's limit. Empty for the others. */
@@ -87,7 +91,9 @@ export type BodyKind =
   /** A document, read whole within `maxDocumentBytes`, its Content-MD5 and checksum verified. */
   | 'xml'
   /** An object's bytes. */
-  | 'stream';
+  | 'stream'
+  /** multipart/form-data whose fields say who sends an object's bytes, and where to (PostObject). */
+  | 'form';
 
 /**
  * Who may: everything is denied that this does not allow. The first three are decided by
@@ -106,7 +112,7 @@ export type Access =
   | 'upload'
   /** Bucket WRITE, but who signs is answered key by key (DeleteObjects). */
   | 'each-key'
-  /** The handler decides: a preflight is nobody's, a form says only in its body who sends it. */
+  /** The handler decides: a preflight is nobody's. */
   | 'handler';
 
 export interface Operation {

@@ -42,7 +42,7 @@ export interface BodyInput {
 
 const noBytes = Buffer.alloc(0);
 const noTrailers: ReadonlyMap<string, string> = new Map();
-const nothing: DecodedBody = {
+export const noBody: DecodedBody = {
   body: { async *[Symbol.asyncIterator]() {} },
   document: noBytes,
   decodedLength: undefined,
@@ -51,11 +51,11 @@ const nothing: DecodedBody = {
 
 /** Lengths are judged at once; everything else while the body is read. Throws S3Error. */
 export async function decodeBody(input: BodyInput): Promise<DecodedBody> {
-  if (input.kind === 'none') return nothing;
+  if (input.kind === 'none') return noBody;
   const stream = openStream(input);
   if (input.kind === 'stream') return stream;
   const document = await readDocument(input, stream);
-  return { ...nothing, document, decodedLength: document.length, trailers: stream.trailers };
+  return { ...noBody, document, decodedLength: document.length, trailers: stream.trailers };
 }
 
 /** What refuses a body by its head alone, so that it can be said before 100 Continue. */
@@ -83,13 +83,13 @@ function openStream(input: BodyInput): DecodedBody {
   const { authenticated, headers, raw } = input;
   const { payload } = authenticated;
   const decodedLength = bodyLength(input);
-  if (payload.kind === 'unsigned') return { ...nothing, body: raw, decodedLength };
+  if (payload.kind === 'unsigned') return { ...noBody, body: raw, decodedLength };
   if (payload.kind === 'sha256') {
     let digest: Buffer | undefined;
     const body = verifyPayloadSha256(raw, payload.sha256, (computed) => {
       digest = computed;
     });
-    return { ...nothing, body, decodedLength, payloadSha256: () => digest };
+    return { ...noBody, body, decodedLength, payloadSha256: () => digest };
   }
   const decoder = new AwsChunkedDecoder({
     ...(authenticated.kind === 'signed' && authenticated.chunkSigner !== undefined
@@ -98,7 +98,7 @@ function openStream(input: BodyInput): DecodedBody {
     ...(payload.kind === 'streaming-signed' ? {} : { trailers: announcedTrailers(headers) }),
     ...(decodedLength === undefined ? {} : { decodedLength }),
   });
-  return { ...nothing, body: unframed(raw, decoder), decodedLength, trailers: decoder.trailers };
+  return { ...noBody, body: unframed(raw, decoder), decodedLength, trailers: decoder.trailers };
 }
 
 async function* unframed(
@@ -176,7 +176,7 @@ function withRoom(buffer: Buffer, used: number, wanted: number): Buffer {
 /** A document that was taken off on its way is not the empty one that arrives. */
 async function verifyNothingSigned({ authenticated: { payload } }: BodyInput): Promise<void> {
   if (payload.kind !== 'sha256') return;
-  for await (const _piece of verifyPayloadSha256(nothing.body, payload.sha256));
+  for await (const _piece of verifyPayloadSha256(noBody.body, payload.sha256));
 }
 
 function documentTooLarge(maxBytes: number): S3Error {

@@ -34,7 +34,7 @@ export function identify(
   return authenticated;
 }
 
-function credentials(services: Services, accessKey: string): Credentials | undefined {
+export function credentials(services: Services, accessKey: string): Credentials | undefined {
   const found = services.namespace.userByAccessKey(accessKey);
   if (found === undefined) return undefined;
   const { user, key } = found;
