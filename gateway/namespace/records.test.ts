@@ -5,9 +5,9 @@ import { ByteReader, ByteWriter } from './bytes.ts';
 import { draftOf, ownerId, partOf } from './contract/subject.ts';
 import { decodeDeadVersion, encodeDeadVersion } from './dead-versions.ts';
 import { readChecksum, readEtag, writeChecksum, writeEtag } from './fields.ts';
-import type { Checksum } from './namespace.ts';
+import type { Bucket, Checksum } from './namespace.ts';
 import { Owners } from './owners.ts';
-import { decodePart, encodePart } from './records.ts';
+import { decodeBucket, decodePart, encodeBucket, encodePart } from './records.ts';
 import { MemoryStore } from './testing/memory-store.ts';
 import { decodeEntry, decodeVersion, encodeVersion, entryOf } from './version-records.ts';
 
@@ -169,4 +169,26 @@ test('owners: long ids take 7 bytes; one whose bytes are taken is written in ful
   assert.ok(taken);
   await store.commit((t) => t.put(table, taken.key, Buffer.from('somebody else')));
   assert.equal(await lengthOf(other), 65);
+});
+
+test('bucket rows of before ACLs and ownership are read; an ownership nobody knows is not', () => {
+  const bucket: Bucket = {
+    id: 7,
+    name: 'b',
+    ownerId: 'owner',
+    createdMs: 5,
+    versioning: 'Enabled',
+    location: '',
+    acl: 'public-read',
+    ownership: 'BucketOwnerEnforced',
+  };
+  const row = encodeBucket(bucket);
+  assert.deepEqual(decodeBucket(row, 'b'), bucket);
+  const { ownership: _none, ...withoutOwnership } = bucket;
+  assert.deepEqual(decodeBucket(row.subarray(0, -1), 'b'), withoutOwnership);
+  assert.deepEqual(decodeBucket(encodeBucket(withoutOwnership), 'b'), withoutOwnership);
+  assert.deepEqual(decodeBucket(row.subarray(0, -2), 'b'), { ...withoutOwnership, acl: 'private' });
+  const unknown = Buffer.from(row);
+  unknown[unknown.length - 1] = 9;
+  assert.throws(() => decodeBucket(unknown, 'b'), { kind: 'corrupt' });
 });

@@ -72,7 +72,9 @@ function checkConditions(
       ? namespace.current(bucket.id, key)
       : namespace.version(bucket.id, key, versionId);
   if (target === undefined && versionId !== undefined) return;
-  if (target !== undefined) requireSeeing(bucket, target, requesterId);
+  // That a key is there, which is all `*` asks, is no secret to who may delete it.
+  const comparesNothing = ifMatch?.trim() === '*' && size === undefined && modifiedMs === undefined;
+  if (target !== undefined && !comparesNothing) requireSeeing(bucket, target, requesterId);
   // To If-Match a delete marker is no object; it has a size (none) and a time all the same.
   const isMarker = target?.isDeleteMarker === true && ifMatch !== undefined;
   checkDelete(conditions, isMarker ? 'delete-marker' : target, key);

@@ -1,6 +1,6 @@
 /** The forms that the answers of several operations share: documents, times, ETags, owners. */
 import type { Bucket, Namespace } from '../namespace/namespace.ts';
-import { anonymousId, anonymousName } from '../s3/acl.ts';
+import { anonymousId, anonymousName, ownerOf } from '../s3/acl.ts';
 import { type Child, document, element, type Fragment } from '../s3/xml.ts';
 import type { S3Response } from './operation.ts';
 
@@ -36,6 +36,11 @@ export class Owners {
   /** `<Owner>`, or `<Initiator>`. */
   element(id: string, name = 'Owner'): Fragment {
     return element(name, this.fields(id));
+  }
+
+  /** `<Owner>` of an object or upload: the bucket's where ACLs are disabled. */
+  ownerOf(bucket: Bucket, object: { readonly ownerId: string }): Fragment {
+    return this.element(ownerOf(bucket, object));
   }
 
   /** `<ID>` and `<DisplayName>`, as a grantee has them too. */

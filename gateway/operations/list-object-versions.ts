@@ -31,7 +31,8 @@ export function listObjectVersions(request: S3Request, services: Services): S3Re
       throw invalidArgument('version-id-marker', versionIdMarker, 'Invalid version id specified');
     }
   }
-  const page = namespace.listVersions(loadedBucket(request).id, {
+  const bucket = loadedBucket(request);
+  const page = namespace.listVersions(bucket.id, {
     prefix,
     delimiter,
     after: keyMarker,
@@ -51,12 +52,12 @@ export function listObjectVersions(request: S3Request, services: Services): S3Re
     delimiter === '' ? undefined : element('Delimiter', write(delimiter)),
     optional('EncodingType', encodingType),
     element('IsTruncated', page.isTruncated),
-    page.items.map((item) => entry(item, write, owners)),
+    page.items.map((item) => entry(item, write, owners.ownerOf(bucket, item))),
     commonPrefixes(page.commonPrefixes, write),
   );
 }
 
-function entry(item: ListedObject, write: NameWriter, owners: Owners): Fragment {
+function entry(item: ListedObject, write: NameWriter, owner: Fragment): Fragment {
   return element(
     item.isDeleteMarker ? 'DeleteMarker' : 'Version',
     element('Key', write(item.key)),
@@ -71,6 +72,6 @@ function entry(item: ListedObject, write: NameWriter, owners: Owners): Fragment 
           element('Size', item.size),
           element('StorageClass', item.storageClass),
         ],
-    owners.element(item.ownerId),
+    owner,
   );
 }

@@ -32,6 +32,7 @@ function list(request: S3Request, services: Services, after: string): Listing {
 export function listObjects(request: S3Request, services: Services): S3Response {
   const marker = request.query.get('marker') ?? '';
   const { prefix, delimiter, maxKeys, write, encodingType, page } = list(request, services, marker);
+  const bucket = loadedBucket(request);
   const owners = new Owners(services.namespace);
   return xmlAnswer(
     'ListBucketResult',
@@ -45,7 +46,7 @@ export function listObjects(request: S3Request, services: Services): S3Response 
     delimiter === '' ? undefined : element('Delimiter', write(delimiter)),
     optional('EncodingType', encodingType),
     element('IsTruncated', page.isTruncated),
-    page.items.map((item) => contents(item, write, owners)),
+    page.items.map((item) => contents(item, write, owners.ownerOf(bucket, item))),
     commonPrefixes(page.commonPrefixes, write),
   );
 }
@@ -58,6 +59,7 @@ export function listObjectsV2(request: S3Request, services: Services): S3Respons
   const startAfter = query.get('start-after');
   const after = token === undefined || token === '' ? (startAfter ?? '') : decodeToken(token);
   const { prefix, delimiter, maxKeys, write, encodingType, page } = list(request, services, after);
+  const bucket = loadedBucket(request);
   const owners = query.get('fetch-owner') === 'true' ? new Owners(services.namespace) : undefined;
   return xmlAnswer(
     'ListBucketResult',
@@ -71,12 +73,12 @@ export function listObjectsV2(request: S3Request, services: Services): S3Respons
     delimiter === '' ? undefined : element('Delimiter', write(delimiter)),
     optional('EncodingType', encodingType),
     element('IsTruncated', page.isTruncated),
-    page.items.map((item) => contents(item, write, owners)),
+    page.items.map((item) => contents(item, write, owners?.ownerOf(bucket, item))),
     commonPrefixes(page.commonPrefixes, write),
   );
 }
 
-function contents(item: ListedObject, write: NameWriter, owners: Owners | undefined): Fragment {
+function contents(item: ListedObject, write: NameWriter, owner: Fragment | undefined): Fragment {
   return element(
     'Contents',
     element('Key', write(item.key)),
@@ -84,7 +86,7 @@ function contents(item: ListedObject, write: NameWriter, owners: Owners | undefi
     element('ETag', quoted(item.etag)),
     checksumKind(item),
     element('Size', item.size),
-    owners?.element(item.ownerId),
+    owner,
     element('StorageClass', item.storageClass),
   );
 }

@@ -2,6 +2,7 @@
 
 import { NamespaceError } from '../namespace/errors.ts';
 import type {
+  Bucket,
   Checksum,
   Namespace,
   Part,
@@ -34,7 +35,8 @@ export function listMultipartUploads(request: S3Request, services: Services): S3
   const uploadIdMarker = keyMarker === '' ? '' : (query.get('upload-id-marker') ?? '');
   const maxUploads = pageSize(query, 'max-uploads');
   const { write, encodingType } = nameWriter(query);
-  const page = listPage(namespace, loadedBucket(request).id, {
+  const bucket = loadedBucket(request);
+  const page = listPage(namespace, bucket.id, {
     prefix,
     delimiter,
     keyMarker,
@@ -54,7 +56,7 @@ export function listMultipartUploads(request: S3Request, services: Services): S3
     optional('EncodingType', encodingType),
     element('MaxUploads', maxUploads),
     element('IsTruncated', page.isTruncated),
-    page.items.map((upload) => uploadEntry(upload, write, owners)),
+    page.items.map((upload) => uploadEntry(upload, write, owners, bucket)),
     commonPrefixes(page.commonPrefixes, write),
   );
 }
@@ -68,13 +70,13 @@ function listPage(namespace: Namespace, bucketId: number, query: UploadListQuery
   }
 }
 
-function uploadEntry(upload: Upload, write: NameWriter, owners: Owners): Fragment {
+function uploadEntry(upload: Upload, write: NameWriter, owners: Owners, bucket: Bucket): Fragment {
   return element(
     'Upload',
     element('Key', write(upload.key)),
     element('UploadId', upload.uploadId),
     owners.element(upload.initiatorId, 'Initiator'),
-    owners.element(upload.ownerId),
+    owners.ownerOf(bucket, upload),
     element('StorageClass', upload.storageClass),
     element('Initiated', isoDate(upload.initiatedMs)),
     checksumKind(upload),
@@ -106,7 +108,7 @@ export function listParts(request: S3Request, services: Services): S3Response {
     element('UploadId', upload.uploadId),
     optional('EncodingType', encodingType),
     owners.element(upload.initiatorId, 'Initiator'),
-    owners.element(upload.ownerId),
+    owners.ownerOf(bucket, upload),
     element('StorageClass', upload.storageClass),
     checksumKind(upload),
     element('PartNumberMarker', marker),

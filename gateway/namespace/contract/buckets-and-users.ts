@@ -80,6 +80,39 @@ export function bucketsContract(open: OpenSubject): void {
   );
 
   test(
+    'object ownership is kept beside the rest, replaced and removed',
+    onSubject(open, async (subject) => {
+      const { namespace, commit } = subject;
+      const bucket = await makeBucket(subject);
+      const enforced = await commit((t) =>
+        namespace.createBucket(t, {
+          ...bucketDraftOf('enforced'),
+          ownership: 'BucketOwnerEnforced',
+        }),
+      );
+      assert.equal(enforced?.ownership, 'BucketOwnerEnforced');
+      assert.equal(namespace.bucket('enforced')?.ownership, 'BucketOwnerEnforced');
+      assert.equal(namespace.bucket('bucket')?.ownership, undefined);
+      for (const ownership of [
+        'ObjectWriter',
+        'BucketOwnerPreferred',
+        'BucketOwnerEnforced',
+        undefined,
+      ] as const) {
+        await commit((t) => {
+          namespace.setOwnership(t, bucket.id, ownership);
+          namespace.setBucketAcl(t, bucket.id, 'authenticated-read');
+        });
+        assert.equal(namespace.bucketById(bucket.id)?.ownership, ownership);
+        assert.equal(namespace.bucketById(bucket.id)?.acl, 'authenticated-read');
+      }
+      await commit((t) => namespace.deleteBucket(t, bucket.id));
+      const late = commit((t) => namespace.setOwnership(t, bucket.id, 'ObjectWriter'));
+      await assert.rejects(late, { kind: 'no-such-bucket' });
+    }),
+  );
+
+  test(
     'an undone commit leaves no trace of a bucket',
     onSubject(open, async ({ namespace, commit }) => {
       const undone = commit((t) => {
