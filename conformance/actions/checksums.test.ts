@@ -10,13 +10,21 @@ import {
   PutObjectCommand,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
-import { type ChecksumName, checksum, checksumNames } from '../harness/checksums.ts';
+import {
+  anyChecksum,
+  type ChecksumName,
+  checksum,
+  checksumNames,
+  sdkChecksumAlgorithms,
+} from '../harness/checksums.ts';
 import { assertError } from '../harness/http.ts';
 import { openTarget } from '../harness/target.ts';
+import { textOf } from '../harness/xml.ts';
 
 const s3 = await openTarget();
 const bucket = await s3.makeBucket();
 const body = randomBytes(150_000);
+const sdk = s3.clientWith({ checksumAlgorithms: sdkChecksumAlgorithms });
 
 test('the textbook checksums of this suite are right: the check values of 123456789', () => {
   const digits = Buffer.from('123456789');
@@ -30,7 +38,7 @@ for (const name of checksumNames) {
   const header = `x-amz-checksum-${name}`;
 
   test(`${name}: stored, answered when asked for, never with a 206`, async () => {
-    const value = checksum(name, body);
+    const value = await anyChecksum(name, body);
     const put = await s3.put(bucket, name, body, { [header]: value });
     assert.equal(put.status, 200, put.text);
     assert.equal(put.headers[header], value);
@@ -51,26 +59,31 @@ for (const name of checksumNames) {
 
   test(`${name}: a wrong value is BadDigest and stores nothing`, async () => {
     const answer = await s3.put(bucket, `bad-${name}`, body, {
-      [header]: checksum(name, Buffer.from('other')),
+      [header]: await anyChecksum(name, Buffer.from('other')),
     });
-    assertError(answer, 400, 'BadDigest');
+    assertError(answer, 400, 'BadDigest', {
+      Message: `The ${name.toUpperCase()} you specified did not match the calculated checksum.`,
+    });
     assertError(await s3.get(bucket, `bad-${name}`), 404, 'NoSuchKey');
   });
 
   test(`${name}: a value of the wrong form is InvalidRequest`, async () => {
     for (const value of ['', 'AAAA', 'not base64!', Buffer.alloc(99).toString('base64')]) {
       const answer = await s3.put(bucket, `malformed-${name}`, body, { [header]: value });
-      assertError(answer, 400, 'InvalidRequest');
+      assertError(answer, 400, 'InvalidRequest', {
+        Message: `Value for ${header} header is invalid.`,
+      });
     }
   });
 
   test(`${name}: the SDK’s upload and verified download`, async () => {
     const ChecksumAlgorithm = name.toUpperCase() as ChecksumAlgorithm;
-    if (ChecksumAlgorithm === 'CRC64NVME') return; // needs a package beside the SDK
-    await s3.client.send(
+    // The SDK sends MD5 as Content-MD5, and has no SHA-512 of its own.
+    if (ChecksumAlgorithm === 'MD5' || ChecksumAlgorithm === 'SHA512') return;
+    await sdk.send(
       new PutObjectCommand({ Bucket: bucket, Key: `sdk-${name}`, Body: body, ChecksumAlgorithm }),
     );
-    const answer = await s3.client.send(
+    const answer = await sdk.send(
       new GetObjectCommand({ Bucket: bucket, Key: `sdk-${name}`, ChecksumMode: 'ENABLED' }),
     );
     assert.ok(Buffer.from((await answer.Body?.transformToByteArray()) ?? []).equals(body));
@@ -78,11 +91,44 @@ for (const name of checksumNames) {
 }
 
 test('an object uploaded without a checksum has one by default: CRC64NVME', async () => {
-  await s3.put(bucket, 'default', body);
-  const answer = await s3.head(bucket, 'default', '', { 'x-amz-checksum-mode': 'ENABLED' });
-  const value = answer.headers['x-amz-checksum-crc64nvme'];
-  // AWS stores one since 2024; a server without it answers none, but never a wrong one.
-  assert.ok(value === undefined || value === checksum('crc64nvme', body));
+  for (const bytes of [body, Buffer.alloc(0)]) {
+    const put = await s3.put(bucket, 'default', bytes);
+    const head = await s3.head(bucket, 'default', '', { 'x-amz-checksum-mode': 'ENABLED' });
+    for (const { headers } of [put, head]) {
+      assert.equal(headers['x-amz-checksum-crc64nvme'], checksum('crc64nvme', bytes));
+      assert.equal(headers['x-amz-checksum-type'], 'FULL_OBJECT');
+    }
+    const listed = await s3.send({ path: `/${bucket}?list-type=2&prefix=default` });
+    assert.equal(textOf(listed.text, 'ChecksumAlgorithm'), 'CRC64NVME');
+    assert.equal(textOf(listed.text, 'ChecksumType'), 'FULL_OBJECT');
+  }
+});
+
+test('the SDK verifies the default checksum of what it reads', async () => {
+  await s3.put(bucket, 'verified', body);
+  const answer = await sdk.send(new GetObjectCommand({ Bucket: bucket, Key: 'verified' }));
+  assert.equal(answer.ChecksumCRC64NVME, checksum('crc64nvme', body));
+  assert.ok(Buffer.from((await answer.Body?.transformToByteArray()) ?? []).equals(body));
+});
+
+test('of a copy: its source’s, or another one that is asked for', async () => {
+  await s3.put(bucket, 'source', body, { 'x-amz-checksum-sha1': checksum('sha1', body) });
+  const copy = (headers = {}) =>
+    s3.send({
+      method: 'PUT',
+      path: `/${bucket}/copy`,
+      headers: { 'x-amz-copy-source': `${bucket}/source`, ...headers },
+    });
+  assert.equal(textOf((await copy()).text, 'ChecksumSHA1'), checksum('sha1', body));
+  for (const name of checksumNames) {
+    const value = await anyChecksum(name, body);
+    const answer = await copy({ 'x-amz-checksum-algorithm': name.toUpperCase() });
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(textOf(answer.text, `Checksum${name.toUpperCase()}`), value);
+    const head = await s3.head(bucket, 'copy', '', { 'x-amz-checksum-mode': 'ENABLED' });
+    assert.equal(head.headers[`x-amz-checksum-${name}`], value);
+  }
+  assertError(await copy({ 'x-amz-checksum-algorithm': 'CRC99' }), 400, 'InvalidRequest');
 });
 
 test('two checksums in one request are InvalidRequest', async () => {
@@ -98,6 +144,17 @@ test('an unknown algorithm is InvalidRequest, whether named or sent', async () =
   assertError(named, 400, 'InvalidRequest');
   const sent = await s3.put(bucket, 'unknown', 'x', { 'x-amz-checksum-crc99': 'AAAA' });
   assertError(sent, 400, 'InvalidRequest');
+});
+
+test('x-amz-sdk-checksum-algorithm must be followed by that very checksum', async () => {
+  const named = { 'x-amz-sdk-checksum-algorithm': 'CRC32' };
+  assertError(await s3.put(bucket, 'named', 'x', named), 400, 'InvalidRequest', {
+    Message: /no corresponding x-amz-checksum-\* or x-amz-trailer headers were found/,
+  });
+  const other = { ...named, 'x-amz-checksum-sha1': checksum('sha1', Buffer.from('x')) };
+  assertError(await s3.put(bucket, 'named', 'x', other), 400, 'InvalidRequest', {
+    Message: 'Value for x-amz-sdk-checksum-algorithm header is invalid.',
+  });
 });
 
 test('multipart: part checksums are verified and become a composite', async () => {

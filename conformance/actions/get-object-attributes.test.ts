@@ -6,6 +6,7 @@ import { GetObjectAttributesCommand, type ObjectAttributes } from '@aws-sdk/clie
 import { Upload } from '@aws-sdk/lib-storage';
 import { checksum, md5Hex } from '../harness/checksums.ts';
 import { assertError } from '../harness/http.ts';
+import { minimumPartBytes, Uploads } from '../harness/multipart.ts';
 import { openTarget } from '../harness/target.ts';
 
 const s3 = await openTarget();
@@ -39,6 +40,42 @@ test('an object of parts tells how many', async () => {
   assert.equal(answer.ObjectParts?.TotalPartsCount, 3);
   assert.equal(answer.ObjectSize, 11_000_000);
   assert.match(answer.ETag ?? '', /-3$/);
+});
+
+test('parts come in pages, each with its checksum', async () => {
+  const large = Buffer.alloc(minimumPartBytes, 'a');
+  const bodies = [large, large, large, large, Buffer.from('end')];
+  await new Uploads(s3, bucket).upload('paged', bodies);
+  const head = await s3.head(bucket, 'paged', '', { 'x-amz-checksum-mode': 'ENABLED' });
+  for (const MaxParts of [1, 2, 5, 1000]) {
+    const seen: number[] = [];
+    let PartNumberMarker: string | undefined;
+    for (;;) {
+      const { ObjectParts, Checksum } = await s3.client.send(
+        new GetObjectAttributesCommand({
+          Bucket: bucket,
+          Key: 'paged',
+          ObjectAttributes: ['ObjectParts', 'Checksum'],
+          MaxParts,
+          PartNumberMarker,
+        }),
+      );
+      assert.equal(ObjectParts?.TotalPartsCount, 5);
+      assert.equal(ObjectParts?.MaxParts, MaxParts);
+      assert.equal(Checksum?.ChecksumType, 'FULL_OBJECT');
+      assert.equal(Checksum?.ChecksumCRC64NVME, head.headers['x-amz-checksum-crc64nvme']);
+      for (const { PartNumber = 0, Size, ChecksumCRC64NVME } of ObjectParts?.Parts ?? []) {
+        seen.push(PartNumber);
+        const body = bodies[PartNumber - 1] ?? Buffer.alloc(0);
+        assert.equal(Size, body.length);
+        if (PartNumber === 5) assert.equal(ChecksumCRC64NVME, checksum('crc64nvme', body));
+        else assert.match(ChecksumCRC64NVME ?? '', /^[A-Za-z0-9+/]{11}=$/);
+      }
+      if (ObjectParts?.IsTruncated !== true) break;
+      PartNumberMarker = ObjectParts.NextPartNumberMarker;
+    }
+    assert.deepEqual(seen, [1, 2, 3, 4, 5]);
+  }
 });
 
 test('without the header, or with an unknown name, it is InvalidArgument or InvalidRequest', async () => {

@@ -3,12 +3,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   CopyObjectCommand,
+  CreateMultipartUploadCommand,
   GetObjectCommand,
   PutObjectCommand,
   type PutObjectCommandInput,
+  UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { checksum } from '../harness/checksums.ts';
+import { anyChecksum, checksum, checksumNames } from '../harness/checksums.ts';
 import { assertError, presignedPath } from '../harness/http.ts';
 import { openTarget } from '../harness/target.ts';
 
@@ -182,4 +184,29 @@ test('SigV2 is refused with the advice to use AWS4-HMAC-SHA256', async () => {
   assertError(query, 400, 'InvalidRequest', { Message: /AWS4-HMAC-SHA256/ });
   const header = await open(`/${bucket}/k`, 'GET', '', { Authorization: 'AWS a:b' });
   assertError(header, 400, 'InvalidRequest', { Message: /AWS4-HMAC-SHA256/ });
+});
+
+test('checksums of nothing in the URL promise nothing; in a header they do', async () => {
+  const expiresIn = 60;
+  for (const name of checksumNames) {
+    const ofNothing = await anyChecksum(name, Buffer.alloc(0));
+    const header = `x-amz-checksum-${name}`;
+    const path = presign({
+      method: 'PUT',
+      path: `/${bucket}/nothing?${header}=${encodeURIComponent(ofNothing)}`,
+    });
+    assert.equal((await open(path, 'PUT', 'from a browser')).status, 200, name);
+    assert.equal((await s3.get(bucket, 'nothing')).text, 'from a browser');
+    assertError(await s3.put(bucket, 'nothing', 'x', { [header]: ofNothing }), 400, 'BadDigest');
+  }
+  // A part too, whose upload was created with the algorithm that the SDK asks for by itself.
+  const Key = 'parts';
+  const { UploadId } = await s3.client.send(
+    new CreateMultipartUploadCommand({ Bucket: bucket, Key }),
+  );
+  const command = new UploadPartCommand({ Bucket: bucket, Key, UploadId, PartNumber: 1 });
+  const url = await getSignedUrl(s3.client, command, { expiresIn });
+  const sent = await fetch(url, { method: 'PUT', body: 'a part' });
+  assert.equal(sent.status, 200, await sent.text());
+  assert.ok(sent.headers.get('etag'));
 });
