@@ -4,11 +4,13 @@ import type { Bucket, ObjectOwnership } from '../namespace/namespace.ts';
 import { isoDate } from '../s3/dates.ts';
 import { invalidArgument, notImplemented, S3Error } from '../s3/errors.ts';
 import { checkBucketName } from '../s3/names.ts';
+import { tagsIn } from '../s3/tagging.ts';
 import { element } from '../s3/xml.ts';
-import { child, childText, parseXml } from '../s3/xml-parse.ts';
+import { child, childText, parseXml, type XmlNode } from '../s3/xml-parse.ts';
 import type { Services } from '../services.ts';
 import { newBucketAcl } from './acl.ts';
 import { noContent, Owners, xmlAnswer } from './answers.ts';
+import { encodeBucketTags } from './bucket-tagging.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { objectOwnership, requireFitting } from './ownership.ts';
 import { decodeToken, encodeToken } from './paging.ts';
@@ -63,6 +65,7 @@ export function listBuckets(request: S3Request, services: Services): S3Response 
           element('Name', bucket.name),
           element('CreationDate', isoDate(bucket.createdMs)),
           element('BucketRegion', regionOf(bucket, services)),
+          element('BucketArn', arn(bucket.name)),
         ),
       ),
     ),
@@ -98,11 +101,15 @@ export async function createBucket(request: S3Request, services: Services): Prom
   const ownership = ownershipHeader(request.headers.get('x-amz-object-ownership'));
   const acl = newBucketAcl(request.headers, userId, services.namespace) ?? 'private';
   requireFitting(acl, ownership);
-  const location = locationConstraint(request.document);
+  const { location, tags } = bucketConfiguration(request.document);
   const { namespace, blobseer, clock } = services;
   await blobseer.store.commit((transaction) => {
     const existing = namespace.bucket(request.bucket);
     if (existing?.ownerId === userId) {
+      // Nobody could tell whether the tags are the bucket's now: S3 refuses where it else says 200.
+      if (tags !== undefined) {
+        throw new S3Error('BucketAlreadyOwnedByYou', { fields: { BucketName: request.bucket } });
+      }
       requireFitting(acl, ownership ?? existing.ownership);
       if (acl !== existing.acl) namespace.setBucketAcl(transaction, existing.id, acl);
       if (ownership !== undefined) namespace.setOwnership(transaction, existing.id, ownership);
@@ -119,6 +126,7 @@ export async function createBucket(request: S3Request, services: Services): Prom
     if (created === undefined) {
       throw new S3Error('BucketAlreadyExists', { fields: { BucketName: request.bucket } });
     }
+    if (tags !== undefined) namespace.putBucketSetting(transaction, created.id, 'tagging', tags);
   });
   return {
     status: 200,
@@ -140,15 +148,24 @@ function ownershipHeader(value: string | undefined): ObjectOwnership | undefined
 /** Region names and S3's old location names are of these characters. */
 const locationName = /^[A-Za-z0-9-]{1,64}$/;
 
-function locationConstraint(document: Buffer): string {
-  if (document.length === 0) return '';
+/** `tags` in the form in which a bucket keeps them; undefined for none. */
+function bucketConfiguration(document: Buffer): {
+  readonly location: string;
+  readonly tags: Buffer | undefined;
+} {
+  if (document.length === 0) return { location: '', tags: undefined };
   const root = parseXml(document, 'CreateBucketConfiguration');
-  // Elements that make another kind of bucket, or give it tags: ignoring them would be a lie.
-  for (const name of ['Bucket', 'Location', 'Tags']) {
+  // Elements that make another kind of bucket: ignoring them would be a lie.
+  for (const name of ['Bucket', 'Location']) {
     if (child(root, name) !== undefined) {
       throw notImplemented(`CreateBucketConfiguration.${name}`);
     }
   }
+  const tags = encodeBucketTags(tagsIn(child(root, 'Tags'), 'new bucket'));
+  return { location: locationConstraint(root), tags };
+}
+
+function locationConstraint(root: XmlNode): string {
   const location = childText(root, 'LocationConstraint') ?? '';
   if (location === '' || location === defaultRegion) return '';
   if (!locationName.test(location)) {

@@ -59,14 +59,11 @@ export function optionsObject(request: S3Request, { namespace }: Services): S3Re
   if (origin === undefined || origin === '') {
     throw insufficient('Insufficient information. Origin request header needed.');
   }
-  const method = headers.get('access-control-request-method');
-  if (method === undefined || method === '') {
-    throw insufficient('Invalid Access-Control-Request-Method: null');
-  }
+  const method = headers.get('access-control-request-method') ?? '';
   const refused = (message?: string, resource = key === '' ? 'BUCKET' : 'OBJECT') =>
     new S3Error('AccessForbidden', {
       ...(message === undefined ? {} : { message }),
-      fields: { Method: method, ResourceType: resource },
+      fields: { Method: method === '' ? 'OPTIONS' : method, ResourceType: resource },
       headers: corsVary,
     });
   // The service itself has no rules: ListBuckets is no request for a web page.
@@ -74,7 +71,10 @@ export function optionsObject(request: S3Request, { namespace }: Services): S3Re
   const bucket = namespace.bucket(request.bucket);
   if (bucket === undefined) throw refused('CORSResponse: Bucket not found', 'BUCKET');
   const rules = namespace.bucketSetting(bucket.id, 'cors');
-  if (rules === undefined) throw refused('CORSResponse: CORS is not enabled for this bucket.');
+  if (rules === undefined) {
+    throw refused('CORSResponse: CORS is not enabled for this bucket.', 'BUCKET');
+  }
+  if (method === '') throw insufficient('Invalid Access-Control-Request-Method: null');
   const allowing = allowingHeaders(decodeCorsRules(rules), {
     origin,
     method,

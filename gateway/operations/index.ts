@@ -7,6 +7,7 @@
 
 import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from './acl.ts';
 import type { S3Action } from './actions.ts';
+import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './bucket-tagging.ts';
 import {
   createBucket,
   deleteBucket,
@@ -482,9 +483,9 @@ const rows: { readonly [Action in S3Action]: Row } = {
     unconfigured.getBucketRequestPayment,
   ),
   PutBucketRequestPayment: ofBucket('PUT', 'requestPayment', 'PutBucketRequestPayment'),
-  GetBucketTagging: ofBucket('GET', 'tagging', 'GetBucketTagging', unconfigured.getBucketTagging),
-  PutBucketTagging: ofBucket('PUT', 'tagging', 'PutBucketTagging'),
-  DeleteBucketTagging: ofBucket('DELETE', 'tagging', 'PutBucketTagging'),
+  GetBucketTagging: ofBucket('GET', 'tagging', 'GetBucketTagging', getBucketTagging),
+  PutBucketTagging: putOfBucket('tagging', 'PutBucketTagging', putBucketTagging),
+  DeleteBucketTagging: ofBucket('DELETE', 'tagging', 'PutBucketTagging', deleteBucketTagging),
   GetBucketWebsite: ofBucket('GET', 'website', 'GetBucketWebsite', unconfigured.getBucketWebsite),
   PutBucketWebsite: ofBucket('PUT', 'website', 'PutBucketWebsite'),
   DeleteBucketWebsite: ofBucket('DELETE', 'website', 'DeleteBucketWebsite'),

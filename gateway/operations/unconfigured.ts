@@ -18,7 +18,6 @@ function absent(code: S3ErrorCode): (request: S3Request) => S3Response {
 }
 
 export const getBucketPolicy = absent('NoSuchBucketPolicy');
-export const getBucketTagging = absent('NoSuchTagSet');
 export const getBucketLifecycleConfiguration = absent('NoSuchLifecycleConfiguration');
 export const getBucketWebsite = absent('NoSuchWebsiteConfiguration');
 export const getBucketReplication = absent('ReplicationConfigurationNotFoundError');

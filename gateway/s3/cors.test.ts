@@ -57,7 +57,8 @@ describe('a configuration', () => {
     ['101 rules', configuration(...Array(101).fill(minimal)), 'InvalidRequest', /limit of 100/],
     ['no method', configuration('<AllowedOrigin>*</AllowedOrigin>'), 'MalformedXML', /./],
     ['no origin', configuration('<AllowedMethod>GET</AllowedMethod>'), 'MalformedXML', /./],
-    ['an empty origin', with_('<AllowedOrigin/>'), 'MalformedXML', /./],
+    ['an empty method', with_('<AllowedMethod/>'), 'InvalidRequest', /./],
+    ['an empty header exposed', with_('<ExposeHeader/>'), 'InvalidRequest', /./],
     ['PATCH', with_('<AllowedMethod>PATCH</AllowedMethod>'), 'InvalidRequest', /is PATCH$/],
     ['get', with_('<AllowedMethod>get</AllowedMethod>'), 'InvalidRequest', /is get$/],
     [
@@ -105,6 +106,17 @@ describe('a configuration', () => {
     });
   }
 
+  test('an empty origin is kept, and is nobody', () => {
+    const rules = parseCorsConfiguration(
+      configuration('<AllowedOrigin/><AllowedMethod>GET</AllowedMethod>'),
+    );
+    assert.deepEqual(rules[0]?.allowedOrigins, ['']);
+    for (const origin of ['', 'null', 'http://a']) {
+      const request = { origin, method: 'GET', headers: undefined };
+      assert.equal(allowingHeaders(rules, request), undefined);
+    }
+  });
+
   test('100 rules and an ID of 255 characters pass', () => {
     const id = '\u{1f600}'.repeat(255);
     const rules = parseCorsConfiguration(
@@ -148,6 +160,9 @@ describe('a rule', () => {
 
   test('allows credentials to an origin by name only', () => {
     assert.equal(allowed([rule({})], 'http://a')?.['Access-Control-Allow-Credentials'], undefined);
+    const both = rule({ allowedOrigins: ['http://a', '*'] });
+    assert.equal(allowed([both], 'http://a')?.['Access-Control-Allow-Origin'], '*');
+    assert.equal(allowed([both], 'http://a')?.['Access-Control-Allow-Credentials'], undefined);
     const named = rule({ allowedOrigins: ['http://*'] });
     assert.equal(allowed([named], 'http://a')?.['Access-Control-Allow-Credentials'], 'true');
   });

@@ -47,8 +47,9 @@ function parseRule(node: XmlNode): CorsRule {
   const maxAgeSeconds = maxAge(childText(node, 'MaxAgeSeconds'));
   return {
     ...(id === undefined || id === '' ? {} : { id }),
-    allowedMethods: textsOf(node, 'AllowedMethod', { isRequired: true }).map(checkMethod),
-    allowedOrigins: textsOf(node, 'AllowedOrigin', { isRequired: true }).map((origin) =>
+    allowedMethods: atLeastOne(textsOf(node, 'AllowedMethod')).map(checkMethod),
+    // An empty origin is taken, as S3 takes it; it matches nobody.
+    allowedOrigins: atLeastOne(textsOf(node, 'AllowedOrigin')).map((origin) =>
       checkPattern('AllowedOrigin', origin),
     ),
     allowedHeaders: textsOf(node, 'AllowedHeader').map((header) =>
@@ -59,10 +60,12 @@ function parseRule(node: XmlNode): CorsRule {
   };
 }
 
-function textsOf(node: XmlNode, name: string, options = { isRequired: false }): string[] {
-  const texts = children(node, name).map(({ text }) => text);
-  if (options.isRequired && texts.length === 0) throw new S3Error('MalformedXML');
-  if (texts.includes('')) throw new S3Error('MalformedXML');
+function textsOf(node: XmlNode, name: string): string[] {
+  return children(node, name).map(({ text }) => text);
+}
+
+function atLeastOne(texts: string[]): string[] {
+  if (texts.length === 0) throw new S3Error('MalformedXML');
   return texts;
 }
 
@@ -152,7 +155,10 @@ export function allowingHeaders(
   let requested: readonly string[] | undefined;
   for (const rule of rules) {
     if (!rule.allowedMethods.includes(method)) continue;
-    const pattern = rule.allowedOrigins.find((allowed) => matches(allowed, origin));
+    // `*` beside other origins is still everybody: no origin needs to be named.
+    const pattern = rule.allowedOrigins.includes('*')
+      ? '*'
+      : rule.allowedOrigins.find((allowed) => matches(allowed, origin));
     if (pattern === undefined) continue;
     requested ??= requestedHeaders(request.headers);
     if (requested === undefined) return undefined;

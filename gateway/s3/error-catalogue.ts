@@ -94,8 +94,9 @@ export const catalogue = {
 
   ...withStatus(403, {
     AccessDenied: 'Access Denied',
+    // The slip is S3's own; clients and their tests compare the text.
     AccessForbidden:
-      "CORSResponse: This CORS request is not allowed. This is usually because the evaluation of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
+      "CORSResponse: This CORS request is not allowed. This is usually because the evalution of Origin, request method / Access-Control-Request-Method or Access-Control-Request-Headers are not whitelisted by the resource's CORS spec.",
     AccountProblem:
       'There is a problem with your account that prevents the operation from completing successfully.',
     AllAccessDisabled: 'All access to this object has been disabled',

@@ -1,6 +1,7 @@
 /**
  * User metadata: from x-amz-meta-* headers to text and back. What a client sends as UTF-8 bytes or as
- * RFC 2047 words is kept as text; what is not ASCII is answered as `=?UTF-8?B?...?=`.
+ * RFC 2047 words is kept as text; what is not plain ASCII is answered as one encoded word, in the
+ * form that S3 itself chooses.
  * Source: Amazon S3 User Guide, "Working with object metadata".
  */
 import { S3Error } from './errors.ts';
@@ -28,11 +29,12 @@ export function userMetadata(headers: HeaderReader): Readonly<Record<string, str
 /** RFC 9110 section 5.6.2. */
 const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const plainText = /^[\t\u0020-\u007e]*$/;
-const controls = /[\u0000-\u0008\u000a-\u001f\u007f]/;
+/** What Jakarta Mail, by which S3 encodes, takes for ASCII. CR and LF count as that, and are encoded. */
+const ascii = /[\t\n\r\u0020-\u007e]/g;
 
 /**
- * The headers that answer it. Entries that no header can carry (control characters, odd names) are left
- * out and counted in x-amz-missing-meta.
+ * The headers that answer it. Entries whose name no header can have (an upload form may name them so)
+ * are left out and counted in x-amz-missing-meta.
  */
 export function metadataHeaders(
   metadata: Readonly<Record<string, string>>,
@@ -40,7 +42,7 @@ export function metadataHeaders(
   const headers: [string, string][] = [];
   let missing = 0;
   for (const [name, value] of Object.entries(metadata)) {
-    if (!headerName.test(name) || controls.test(value)) missing += 1;
+    if (!headerName.test(name)) missing += 1;
     else headers.push([prefix + name, encodeText(value)]);
   }
   if (missing > 0) headers.push(['x-amz-missing-meta', String(missing)]);
@@ -62,10 +64,27 @@ function headerText(value: string): string {
   return decodeWords(text);
 }
 
+/**
+ * Plain text as it is, though it read as an encoded word itself. Other text as quoted characters where
+ * more than half of it is ASCII, else in base64. One word, whatever its length: S3 does not break it
+ * where RFC 2047 section 2 would.
+ */
 function encodeText(text: string): string {
-  // Text that would read as encoded words, or lose space at its ends, has to be encoded too.
-  if (plainText.test(text) && text === text.trim() && decodeWords(text) === text) return text;
-  return `=?UTF-8?B?${Buffer.from(text).toString('base64')}?=`;
+  if (plainText.test(text)) return text;
+  const plain = text.match(ascii)?.length ?? 0;
+  if (plain <= text.length - plain) {
+    return `=?UTF-8?B?${Buffer.from(text).toString('base64')}?=`;
+  }
+  const quoted = Buffer.from(text)
+    .toString('latin1')
+    .replace(/[^\u0021-\u003c\u003e\u0040-\u005e\u0060-\u007e]/g, quotedByte);
+  return `=?UTF-8?Q?${quoted}?=`;
+}
+
+/** Everything but printable ASCII, and of that `=`, `_` and `?` (RFC 2047 section 4.2). */
+function quotedByte(byte: string): string {
+  if (byte === ' ') return '_';
+  return `=${byte.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 }
 
 const encodedWord = /=\?([A-Za-z0-9_-]+)\?([BbQq])\?([^?\s]*)\?=/g;

@@ -25,7 +25,7 @@ test('x-amz-tagging is form-encoded', () => {
 });
 
 test('a header that does not decode or repeats a tag is InvalidArgument', () => {
-  for (const header of ['a=%ff', 'a=%', 'a=1&a=2']) {
+  for (const header of ['a=%ff', 'a=%', 'a=1&a=2', 'a=1,b=2', 'a%01=']) {
     assertCode(() => parseTagging(header), 'InvalidArgument', header);
   }
 });
@@ -38,6 +38,10 @@ test('10 tags, keys of 128 and values of 256 characters are the limits', () => {
   checkTags([['é'.repeat(128), 'ü'.repeat(256)]]);
   assertCode(() => checkTags([['k'.repeat(129), '']]), 'InvalidTag');
   assertCode(() => checkTags([['k', 'v'.repeat(257)]]), 'InvalidTag');
+  for (const tagged of ['bucket', 'new bucket'] as const) {
+    assert.equal(Object.keys(checkTags(tags(50), tagged)).length, 50);
+    assertCode(() => checkTags(tags(51), tagged), 'InvalidTag');
+  }
 });
 
 test('odd, reserved, empty and repeated keys are InvalidTag', () => {
