@@ -60,8 +60,9 @@ export function authenticateVersion2(input: AuthenticateInput, via: Via): Authen
 
 /**
  * Where clients are known to differ there is more than one right string, the likeliest first: the
- * path may be signed as sent or in canonical encoding, `uploads=` with or without its equals sign,
- * X-Amz-Date in one of two places. All of them mean the same request.
+ * path may be signed as sent or in canonical encoding, a bucket with or without a slash (botocore
+ * sends `/b` and signs `/b/`), `uploads=` with or without its equals sign, X-Amz-Date in one of two
+ * places. All of them mean the same request.
  */
 function verify(
   input: AuthenticateInput,
@@ -69,15 +70,15 @@ function verify(
   parameters: readonly Parameter[],
   secret: string,
 ): void {
-  const { rawPath, hostBucket, subResources } = input;
+  const { subResources } = input;
   const isSigned = (name: string) => signedNames.has(name) || subResources.has(name);
   const withoutEquals = parameters.map(({ name, value }) => ({ name, value: value || undefined }));
   let likeliest: string | undefined;
   const contentMd5 = headerOf(claim.headers, 'content-md5') ?? '';
   const contentType = headerOf(claim.headers, 'content-type') ?? '';
-  const resources = [rawPath, canonicalPath(rawPath)].flatMap((path) =>
+  const resources = signedPaths(input).flatMap((path) =>
     [parameters, withoutEquals].map((signed) =>
-      resourceText({ hostBucket, path, parameters: signed, isSigned }),
+      resourceText({ path, parameters: signed, isSigned }),
     ),
   );
   for (const form of claim.forms) {
@@ -90,6 +91,15 @@ function verify(
   }
   const { accessKey, signature: provided } = claim;
   throw signatureDoesNotMatch({ accessKey, provided, stringToSign: likeliest ?? '' });
+}
+
+function signedPaths({ rawPath, hostBucket }: AuthenticateInput): string[] {
+  const sent = hostBucket === undefined ? rawPath : `/${hostBucket}${rawPath}`;
+  return [sent, canonicalPath(sent)].flatMap((path) => {
+    const bucket = /^(\/[^/]+)\/?$/.exec(path)?.[1];
+    if (bucket === undefined) return [path];
+    return path === bucket ? [path, `${path}/`] : [path, bucket];
+  });
 }
 
 // --- the Authorization header

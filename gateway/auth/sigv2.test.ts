@@ -413,6 +413,21 @@ test('sub-resources: sorted, decoded, with or without the equals sign of an empt
   }
 });
 
+test('a bucket is signed with a slash behind it or without, a key only as it is', () => {
+  for (const path of ['/b', '/b/']) {
+    for (const signed of ['/b', '/b/']) {
+      const input = byHeader([['Date', now]], ['GET', '', '', now, signed], path);
+      assert.equal(authenticate(input).kind, 'signed');
+    }
+    const virtual = byHeader([['Date', now]], ['GET', '', '', now, path], '/');
+    assert.equal(authenticate({ ...virtual, hostBucket: 'b' }).kind, 'signed');
+  }
+  const lines = ['GET', '', '', now, '/b/k/'];
+  refusal(byHeader([['Date', now]], lines, '/b/k'), 'SignatureDoesNotMatch');
+  const virtual = { ...byHeader([['Date', now]], lines, '/k'), hostBucket: 'b' };
+  refusal(virtual, 'SignatureDoesNotMatch');
+});
+
 test('a path may be signed as it was sent or in canonical encoding', () => {
   for (const text of ["/b/it's", '/b/it%27s']) {
     const input = byHeader([['Date', now]], ['GET', '', '', now, text], "/b/it's");

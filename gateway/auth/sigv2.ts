@@ -106,24 +106,21 @@ export function trimBlanks(text: string): string {
 }
 
 export interface Resource {
-  /** The bucket that the Host names; undefined in path style. */
-  readonly hostBucket: string | undefined;
-  /** Still percent-encoded. */
+  /** Still percent-encoded; it begins with the bucket, be that named by the path or by the Host. */
   readonly path: string;
   readonly parameters: readonly Parameter[];
   readonly isSigned: (name: string) => boolean;
 }
 
-/** The resource line: bucket and path as they are in the URL, the signed parameters decoded. */
+/** The resource line: the path as it is in the URL, the signed parameters decoded. */
 export function resourceText(resource: Resource): string {
-  const { hostBucket, path, parameters, isSigned } = resource;
+  const { path, parameters, isSigned } = resource;
   const query = parameters
     .filter(({ name }) => isSigned(name))
     .toSorted((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
     .map(({ name, value }) => (value === undefined ? name : `${name}=${value}`))
     .join('&');
-  const bucket = hostBucket === undefined ? '' : `/${hostBucket}`;
-  return `${bucket}${path}${query === '' ? '' : `?${query}`}`;
+  return query === '' ? path : `${path}?${query}`;
 }
 
 export interface Parameter {
