@@ -75,7 +75,7 @@ export async function completeUpload(stores: Stores, request: CompleteRequest): 
       const bucket = presentBucket(namespace, request.bucket);
       const now = namespace.upload(bucket.id, key, request.uploadId);
       if (now?.generation !== upload.generation) return undefined;
-      checkReplacing(namespace, { ...request, bucket, writerId: request.requesterId });
+      checkReplacing(namespace, { ...request, bucket });
       const version = namespace.putVersion(transaction, bucket, key, {
         ...whole,
         isDeleteMarker: false,

@@ -4,7 +4,6 @@ import type { Bucket, DeleteOutcome, Namespace } from '../namespace/namespace.ts
 import { mayUseBucket, rightsOfNewObject } from '../s3/acl.ts';
 import { checkDelete, type DeleteConditions } from '../s3/conditions.ts';
 import { S3Error } from '../s3/errors.ts';
-import { requireSeeing } from './put.ts';
 import type { Stores } from './stores.ts';
 
 export interface DeleteRequest {
@@ -63,7 +62,7 @@ function requireDeleting(bucket: Bucket, { versionId, requesterId }: DeleteReque
 function checkConditions(
   namespace: Namespace,
   bucket: Bucket,
-  { key, versionId, requesterId, conditions }: DeleteRequest,
+  { key, versionId, conditions }: DeleteRequest,
 ): void {
   const { ifMatch, size, modifiedMs } = conditions;
   if (ifMatch === undefined && size === undefined && modifiedMs === undefined) return;
@@ -72,9 +71,6 @@ function checkConditions(
       ? namespace.current(bucket.id, key)
       : namespace.version(bucket.id, key, versionId);
   if (target === undefined && versionId !== undefined) return;
-  // That a key is there, which is all `*` asks, is no secret to who may delete it.
-  const comparesNothing = ifMatch?.trim() === '*' && size === undefined && modifiedMs === undefined;
-  if (target !== undefined && !comparesNothing) requireSeeing(bucket, target, requesterId);
   // To If-Match a delete marker is no object; it has a size (none) and a time all the same.
   const isMarker = target?.isDeleteMarker === true && ifMatch !== undefined;
   checkDelete(conditions, isMarker ? 'delete-marker' : target, key);

@@ -12,9 +12,8 @@ import type {
   ObjectHeaders,
   ObjectVersion,
 } from '../namespace/namespace.ts';
-import { mayUseBucket, mayUseObject, rightsOfNewObject } from '../s3/acl.ts';
+import { rightsOfNewObject } from '../s3/acl.ts';
 import { checkWrite, type WriteConditions } from '../s3/conditions.ts';
-import { S3Error } from '../s3/errors.ts';
 import type { HeaderReader } from '../s3/headers.ts';
 import { userMetadata } from '../s3/metadata.ts';
 import { storageClass, systemHeaders } from '../s3/object-headers.ts';
@@ -62,28 +61,13 @@ export interface Replacing {
   readonly conditions: WriteConditions;
 }
 
-/**
- * Throws where the preconditions do not hold for the current object (a delete marker is none), and
- * AccessDenied for one on the ETag of an object that the writer may neither read nor list: "Conditional
- * requests with If-Match require s3:GetObject" (User Guide, conditional writes).
- */
+/** Throws where the preconditions do not hold for the current object; a delete marker is none. */
 export function checkReplacing(
   namespace: Namespace,
-  { bucket, key, writerId, conditions }: Replacing,
+  { bucket, key, conditions }: Omit<Replacing, 'writerId'>,
 ): void {
-  const newest = namespace.current(bucket.id, key);
-  const current = newest?.isDeleteMarker ? undefined : newest;
-  const comparesEtag = [conditions.ifMatch, conditions.ifNoneMatch].some(
-    (condition) => condition !== undefined && condition.trim() !== '*',
-  );
-  if (comparesEtag && current !== undefined) requireSeeing(bucket, current, writerId);
-  checkWrite(conditions, current, key);
-}
-
-/** ETag, size and time are seen by reading and by listing. Throws AccessDenied. */
-export function requireSeeing(bucket: Bucket, version: ObjectVersion, requesterId: string): void {
-  if (mayUseBucket(bucket, requesterId, 'READ')) return;
-  if (!mayUseObject(bucket, version, requesterId, 'READ')) throw new S3Error('AccessDenied');
+  const current = namespace.current(bucket.id, key);
+  checkWrite(conditions, current?.isDeleteMarker ? undefined : current, key);
 }
 
 /** Frees the pages when the commit fails. Throws NoSuchBucket and what the conditions throw. */
