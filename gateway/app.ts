@@ -3,7 +3,6 @@
  * of their rows in operations/index.ts, never another order of steps.
  */
 import type { RequestListener } from 'node:http';
-import type { Duplex } from 'node:stream';
 import Koa from 'koa';
 import type { Authenticated } from './auth/authenticate.ts';
 import { SigningKeys } from './auth/signing-keys.ts';
@@ -24,6 +23,7 @@ import { type Health, ownPaths } from './pipeline/own-paths.ts';
 import { renderErrors } from './pipeline/render-error.ts';
 import { respond } from './pipeline/respond.ts';
 import { screen } from './pipeline/screen.ts';
+import { Turns } from './pipeline/turns.ts';
 import { S3Error } from './s3/errors.ts';
 import { address, parseQuery } from './s3/query.ts';
 import type { Services } from './services.ts';
@@ -40,8 +40,8 @@ export interface AppParts {
 
 export interface App {
   readonly handle: RequestListener;
-  /** The request that is being served on a socket, for errors that the HTTP parser finds. */
-  readonly exchanges: WeakMap<Duplex, Exchange>;
+  /** The requests of each connection, for errors that the HTTP parser finds. */
+  readonly turns: Turns;
   /** Resolves when no request is being handled, those whose connection is gone included. */
   idle(): Promise<void>;
 }
@@ -49,9 +49,9 @@ export interface App {
 export function createApp(parts: AppParts): App {
   const { services, limits, log, hostId, health } = parts;
   const { config, clock } = services;
-  const exchanges = new WeakMap<Duplex, Exchange>();
+  const turns = new Turns();
   const koa = new Koa<ExchangeState>();
-  koa.use(context({ clock, hostId, limits, trust: proxyTrust(config), log, exchanges }));
+  koa.use(context({ clock, hostId, limits, trust: proxyTrust(config), log, turns }));
   koa.use(renderErrors({ log, limits }));
   koa.use(ownPaths({ domains: config.domains, health, limits }));
   koa.use(s3(parts));
@@ -62,11 +62,12 @@ export function createApp(parts: AppParts): App {
   const handle = koa.callback();
   const running = new Set<Promise<void>>();
   return {
-    exchanges,
-    handle: (req, res) => {
-      const handling = handle(req, res).finally(() => running.delete(handling));
-      running.add(handling);
-    },
+    turns,
+    handle: (req, res) =>
+      turns.take(req, res, () => {
+        const handling = handle(req, res).finally(() => running.delete(handling));
+        running.add(handling);
+      }),
     idle: async () => {
       while (running.size > 0) await Promise.allSettled(running);
     },

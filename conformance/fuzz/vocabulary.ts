@@ -133,6 +133,7 @@ export const hostileTexts: readonly string[] = [
   '=?UTF-8?B?4pyT?=',
   '=?UTF-8?Q?=',
   '__proto__',
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: S3's own variable
   '${filename}',
   '{date}',
   'Thu, 01 Jan 1970 00:00:00 GMT',

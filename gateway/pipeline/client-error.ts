@@ -7,8 +7,8 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { renderError, S3Error } from '../s3/errors.ts';
 import { newRequestId } from './context.ts';
-import type { Exchange } from './exchange.ts';
 import { serverName } from './respond.ts';
+import type { Turns } from './turns.ts';
 
 /** Time for the client to read the answer before the socket is destroyed with what it still sends. */
 const lingerMs = 1000;
@@ -17,8 +17,8 @@ export interface ClientErrorParts {
   readonly clock: Clock;
   readonly hostId: string;
   readonly log: Logger;
-  /** The request that is being served on a socket. */
-  readonly exchanges: WeakMap<Duplex, Exchange>;
+  /** The requests of each connection. */
+  readonly turns: Turns;
 }
 
 export function clientErrorListener(
@@ -29,22 +29,13 @@ export function clientErrorListener(
       socket.destroy();
       return;
     }
-    const exchange = parts.exchanges.get(socket);
-    if (exchange !== undefined && !exchange.res.writableFinished) {
-      failRunning(exchange, cause, socket);
+    const exchange = parts.turns.running(socket);
+    if (exchange?.body.isPending === true) {
+      exchange.body.fail(new S3Error('IncompleteBody', { cause }));
       return;
     }
-    answer(parts, refusalOf(cause), socket);
+    parts.turns.finish(socket, () => answer(parts, refusalOf(cause), socket));
   };
-}
-
-function failRunning(exchange: Exchange, cause: NodeJS.ErrnoException, socket: Duplex): void {
-  if (exchange.body.isPending) {
-    exchange.body.fail(new S3Error('IncompleteBody', { cause }));
-    return;
-  }
-  // A broken head pipelined behind a good request: that one's answer goes out, then it is over.
-  exchange.res.once('finish', () => socket.end());
 }
 
 /** What the parser says of a method that it does not know. */

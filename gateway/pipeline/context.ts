@@ -1,11 +1,11 @@
 /** The first step: gives the request its ids and its clock, and writes its log line at the end. */
-import type { Duplex } from 'node:stream';
 import type { Middleware } from 'koa';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../limits.ts';
 import type { ProxyTrust } from './client-side.ts';
 import { Exchange, type ExchangeState } from './exchange.ts';
+import type { Turns } from './turns.ts';
 
 const requestIdBytes = 8;
 const hostIdBytes = 42;
@@ -26,17 +26,17 @@ export function context(parts: {
   readonly limits: Limits;
   readonly trust: ProxyTrust;
   readonly log: Logger;
-  /** Filled here, for what the parser finds while the request runs. */
-  readonly exchanges: WeakMap<Duplex, Exchange>;
+  /** Told here, for what the parser finds while the request runs. */
+  readonly turns: Turns;
 }): Middleware<ExchangeState> {
-  const { clock, hostId, limits, trust, log, exchanges } = parts;
+  const { clock, hostId, limits, trust, log, turns } = parts;
   return async (ctx, next) => {
     // Answers are written by pipeline/respond.ts, not by koa.
     ctx.respond = false;
     const identity = { requestId: newRequestId(clock), hostId, startedMs: clock.nowMs() };
     const exchange = new Exchange(ctx.req, ctx.res, identity, limits, trust);
     ctx.state.exchange = exchange;
-    exchanges.set(ctx.req.socket, exchange);
+    turns.began(exchange);
     await next();
     log.info(logLine(exchange, clock.nowMs()), 'request');
   };
