@@ -1,4 +1,4 @@
-/** Pipelined requests: https://www.rfc-editor.org/rfc/rfc9112.html#section-9.3.2 */
+/** Pipelined requests and broken heads: https://www.rfc-editor.org/rfc/rfc9112.html#section-9.3.2 */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sendBytes, signedHeaders } from '../harness/http.ts';
@@ -63,8 +63,17 @@ test('a broken request behind good ones is refused behind their answers', async 
   const path = `/${bucket}/before-broken`;
   const { text, closed } = await sendBytes(
     s3.endpoint,
-    bytes('PUT', path, 'x'.repeat(100_000)) + bytes('GET', path) + 'GET /\xff HTTP/1.1\r\n\r\n',
+    `${bytes('PUT', path, 'x'.repeat(100_000)) + bytes('GET', path)}GET /\xff HTTP/1.1\r\n\r\n`,
   );
   assert.deepEqual([statuses(text), closed], [[200, 200, 400], true]);
   assert.equal((text.match(/x-amz-request-id/gi) ?? []).length, 3);
+});
+
+test('a HEAD that cannot be parsed is refused without a document', async () => {
+  const { text, closed } = await sendBytes(
+    s3.endpoint,
+    `HEAD /${bucket}/\x05 HTTP/1.1\r\nHost: x\r\n\r\n`,
+  );
+  assert.match(text, /^HTTP\/1\.1 400 [\s\S]*x-amz-request-id[\s\S]*\r\n\r\n$/);
+  assert.ok(closed);
 });

@@ -32,7 +32,8 @@ export function judge(answer: Answer, isHead: boolean, tally: Tally): void {
   } else if (isXml && body.length > 0 && body.subarray(0, 5).toString() === '<?xml') {
     wellFormed(body, complain);
     // Copy and Complete may answer 200 and fail behind it; nothing of ours does.
-    if (body.subarray(0, 200).toString('latin1').includes('<Error>')) complain('an error as 200');
+    if (/^<\?xml[^>]*>\s*<Error>/.test(body.toString('latin1', 0, 200)))
+      complain('an error as 200');
   }
   if (status >= 500 && !(status === 501 && (isHead || code === 'NotImplemented'))) {
     complain('a fault of the server');

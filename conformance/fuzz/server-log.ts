@@ -7,6 +7,7 @@ const faults = new Set(['error', 'fatal']);
 export class ServerLog {
   readonly #file: string;
   readonly #served = new Map<string, number>();
+  readonly #greeting = new Set<string>();
   #position = 0;
   #rest = '';
 
@@ -27,9 +28,11 @@ export class ServerLog {
   }
 
   #look(line: string): void {
-    // What `serve` says on stdout at its start is no JSON, and has no JSON behind it.
     if (!line.startsWith('{')) {
-      if (this.#served.size > 0) throw new Finding(`not a line of the log: ${line}`);
+      // What `serve` says on stdout when it starts; later it may say the same again, on another port.
+      const greeting = line.replace(/\d+/g, '');
+      if (this.#served.size === 0) this.#greeting.add(greeting);
+      else if (!this.#greeting.has(greeting)) throw new Finding(`not a line of the log: ${line}`);
       return;
     }
     const entry = JSON.parse(line) as { level?: string; operation?: string; status?: number };

@@ -13,6 +13,13 @@ import type { Turns } from './turns.ts';
 /** Time for the client to read the answer before the socket is destroyed with what it still sends. */
 const lingerMs = 1000;
 
+/** What Node's http module says of bytes that are no request. */
+export interface ParserError extends NodeJS.ErrnoException {
+  /** What was read last, and how much of it was understood. */
+  readonly rawPacket?: Buffer;
+  readonly bytesParsed?: number;
+}
+
 export interface ClientErrorParts {
   readonly clock: Clock;
   readonly hostId: string;
@@ -23,7 +30,7 @@ export interface ClientErrorParts {
 
 export function clientErrorListener(
   parts: ClientErrorParts,
-): (error: NodeJS.ErrnoException, socket: Duplex) => void {
+): (error: ParserError, socket: Duplex) => void {
   return (cause, socket) => {
     if (cause.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
@@ -34,7 +41,7 @@ export function clientErrorListener(
       exchange.body.fail(new S3Error('IncompleteBody', { cause }));
       return;
     }
-    parts.turns.finish(socket, () => answer(parts, refusalOf(cause), socket));
+    parts.turns.finish(socket, () => answer(parts, refusalOf(cause), socket, isOfHead(cause)));
   };
 }
 
@@ -62,7 +69,16 @@ function refusalOf(cause: NodeJS.ErrnoException): S3Error {
   }
 }
 
-function answer(parts: ClientErrorParts, error: S3Error, socket: Duplex): void {
+/** HEAD has no document, refused or not (RFC 9110 section 9.3.2): of the head that broke off, by its bytes. */
+function isOfHead(cause: ParserError): boolean {
+  const { rawPacket, bytesParsed = 0 } = cause;
+  if (rawPacket === undefined) return false;
+  const parsed = rawPacket.toString('latin1', 0, bytesParsed);
+  const headAt = parsed.lastIndexOf('\r\n\r\n');
+  return rawPacket.toString('latin1', headAt < 0 ? 0 : headAt + 4).startsWith('HEAD ');
+}
+
+function answer(parts: ClientErrorParts, error: S3Error, socket: Duplex, isHead: boolean): void {
   const { clock, hostId, log } = parts;
   const requestId = newRequestId(clock);
   const body = Buffer.from(renderError(error, { requestId, hostId }));
@@ -76,7 +92,9 @@ function answer(parts: ClientErrorParts, error: S3Error, socket: Duplex): void {
     `Content-Length: ${body.length}`,
     'Connection: close',
   ];
-  socket.end(Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body]));
+  socket.end(
+    Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), ...(isHead ? [] : [body])]),
+  );
   // Closing over unread bytes resets the connection, and the answer with it: read on for a moment.
   socket.resume();
   const linger = setTimeout(() => socket.destroy(), lingerMs);
