@@ -10,6 +10,7 @@ import {
   postForm,
   postSigned,
   signedPolicy,
+  version2Policy,
 } from '../harness/forms.ts';
 import { assertError, send } from '../harness/http.ts';
 import { openTarget } from '../harness/target.ts';
@@ -327,9 +328,59 @@ describe('who may', () => {
     assertError(await postBody(s3, bucket, body, { 'If-None-Match': '*' }), 501, 'NotImplemented');
   });
 
+  test('everybody where the bucket lets everybody write, without a policy', async () => {
+    const open = s3.newBucketName();
+    const made = await send(s3, {
+      method: 'PUT',
+      path: `/${open}`,
+      headers: { 'x-amz-acl': 'public-read-write', 'x-amz-object-ownership': 'ObjectWriter' },
+    });
+    assert.equal(made.status, 200, made.text);
+    const fields = { key: 'anybody', acl: 'public-read', 'Content-Type': 'text/plain' };
+    const answer = await postForm(s3, open, fields, file);
+    assert.equal(answer.status, 204, answer.text);
+    const read = await send(s3, { path: `/${open}/anybody`, anonymous: true });
+    assert.deepEqual([read.status, read.text], [200, 'bar']);
+    const mine = { key: 'mine', ...signedPolicy(s3, [{ bucket: open }, { key: 'mine' }]) };
+    assert.equal((await postForm(s3, open, mine, file)).status, 204);
+    assertError(await send(s3, { path: `/${open}/mine`, anonymous: true }), 403, 'AccessDenied');
+    // A policy binds whoever comes with it, and must be signed.
+    const { policy } = signedPolicy(s3, [{ bucket: open }, { key: 'anybody' }]);
+    const unsigned = await postForm(s3, open, { key: 'other', policy: policy ?? '' }, file);
+    assertError(unsigned, 403, 'AccessDenied');
+    const bound = { key: 'other', ...signedPolicy(s3, [{ bucket: open }, { key: 'anybody' }]) };
+    assertError(await postForm(s3, open, bound, file), 403, 'AccessDenied');
+  });
+
   test('a bucket that is not there', async () => {
     const name = s3.newBucketName();
     const fields = { key, ...signedPolicy(s3, [{ bucket: name }, { key }]) };
     assertError(await postForm(s3, name, fields, file), 404, 'NoSuchBucket');
+  });
+});
+
+describe('signature version 2', () => {
+  const fields = (target: typeof s3, name: string): Record<string, string> => ({
+    key: 'two',
+    ...version2Policy(target, [{ bucket: name }, { key: 'two' }]),
+  });
+
+  test('is refused where it is off', async () => {
+    assertError(await postForm(s3, bucket, fields(s3, bucket), file), 400, 'InvalidRequest');
+  });
+
+  test('signs forms where it is on; its own fields need no condition', async () => {
+    const two = await openTarget({ args: ['--sigv2'] });
+    const name = await two.makeBucket();
+    const signed = fields(two, name);
+    const answer = await postForm(two, name, signed, file);
+    assert.equal(answer.status, 204, answer.text);
+    const reversed = [...(signed.signature ?? '')].reverse().join('');
+    const wrong = await postForm(two, name, { ...signed, signature: reversed }, file);
+    assertError(wrong, 403, 'SignatureDoesNotMatch');
+    const { signature: _, ...unsigned } = signed;
+    assertError(await postForm(two, name, unsigned, file), 400, 'InvalidArgument');
+    const extra = await postForm(two, name, { ...signed, acl: 'private' }, file);
+    assertError(extra, 403, 'AccessDenied');
   });
 });

@@ -8,3 +8,9 @@ test('16 uploads of 32 MiB at once stay within the budget of anonymous memory', 
   t.diagnostic(JSON.stringify(report));
   assert.ok(report.peakMiB < budgetMiB, `${report.peakMiB} MiB`);
 });
+
+test('so do form uploads', async (t) => {
+  const report = await memoryOfUploads({ uploads: 16, mebibytes: 16, forms: true });
+  t.diagnostic(JSON.stringify(report));
+  assert.ok(report.peakMiB < budgetMiB, `${report.peakMiB} MiB`);
+});

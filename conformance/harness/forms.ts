@@ -123,6 +123,18 @@ export function signedPolicy(
   return { ...signing, policy, 'x-amz-signature': signature };
 }
 
+/** As `signedPolicy` with version 2, which signs the policy as it stands and needs no conditions. */
+export function version2Policy(
+  target: Endpoint,
+  conditions: readonly unknown[],
+): Record<string, string> {
+  const { accessKeyId, secretAccessKey } = target.credentials;
+  const expiration = new Date(Date.now() + 600_000).toISOString();
+  const policy = Buffer.from(JSON.stringify({ expiration, conditions })).toString('base64');
+  const signature = createHmac('sha1', secretAccessKey).update(policy).digest('base64');
+  return { AWSAccessKeyId: accessKeyId, policy, signature };
+}
+
 /** Conditions under which a form of these fields is allowed, whatever they hold. */
 export function anyOf(bucket: string, fields: Readonly<Record<string, string>>): unknown[] {
   return [{ bucket }, ...Object.keys(fields).map((name) => ['starts-with', `$${name}`, ''])];
