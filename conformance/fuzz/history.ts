@@ -256,7 +256,9 @@ function pairOf(pair: string): Plan['query'][number] {
   return [name, value];
 }
 
+/** Of the root user: what others may write to a public bucket, it may not read. */
 function isPlainPut(plan: Plan, { query }: Encoded): boolean {
+  if (plan.auth === 'anonymous' || plan.auth === 'other-user') return false;
   if (plan.call !== 'PutObject' || plan.method !== 'PUT') return false;
   if (plan.virtualHost || (plan.framing.kind === 'aws-chunked' && plan.changed)) return false;
   if (plan.query.length > 0 || /copy-source|write-offset/i.test(query)) return false;
