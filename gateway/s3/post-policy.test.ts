@@ -242,3 +242,17 @@ test('names are compared by ASCII letters alone', () => {
   assert.equal(fieldName('\u212aey'), '\u212aey');
   assert.equal(fieldName('\u0130'), '\u0130');
 });
+
+test('nested without end it is refused like any other', () => {
+  const depth = 100_000;
+  const nested = `${'['.repeat(depth)}${']'.repeat(depth)}`;
+  for (const document of [
+    `{"expiration":"${expiration}","conditions":[${nested}]}`,
+    `{"expiration":"${expiration}","conditions":[["eq",${nested},"x"]]}`,
+    `{"expiration":"${expiration}","conditions":[["content-length-range",${nested},1]]}`,
+    `{"expiration":${nested},"conditions":[]}`,
+    nested,
+  ]) {
+    assert.throws(() => parsePostPolicy(encode(document)), failsWith('InvalidPolicyDocument'));
+  }
+});
