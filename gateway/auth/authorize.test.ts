@@ -2,12 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { anonymousId } from '../s3/acl.ts';
 import { S3Error } from '../s3/errors.ts';
-import {
-  requesterOf,
-  requireBucketUse,
-  requireExpectedBucketOwner,
-  requireIdentity,
-} from './authorize.ts';
+import { requesterOf, requireExpectedBucketOwner, requireIdentity } from './authorize.ts';
 import { exampleIdentity } from './test-requests.ts';
 
 function denied(call: () => unknown): void {
@@ -25,15 +20,6 @@ test('anonymous requests are denied', () => {
     payload: { kind: 'unsigned' },
   } as const;
   assert.equal(requireIdentity(authenticated), exampleIdentity);
-});
-
-test('a bucket is its owner’s, and whose its ACL says', () => {
-  const own = { ownerId: exampleIdentity.userId, acl: 'private' } as const;
-  const foreign = { ownerId: 'b'.repeat(64), acl: 'private' } as const;
-  requireBucketUse(exampleIdentity.userId, own, 'WRITE');
-  denied(() => requireBucketUse(exampleIdentity.userId, foreign, 'WRITE'));
-  denied(() => requireBucketUse(anonymousId, own, 'WRITE'));
-  requireBucketUse(anonymousId, { ...foreign, acl: 'public-read-write' }, 'WRITE');
 });
 
 test('who does not sign is S3’s anonymous user', () => {

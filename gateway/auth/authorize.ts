@@ -1,5 +1,5 @@
-/** What a request may do before its object is looked at: denied unless its row and the bucket allow it. */
-import { anonymousId, type BucketPermission, type BucketRights, mayUseBucket } from '../s3/acl.ts';
+/** Who asks, for what is decided by it: pipeline/admit.ts and, by ACLs, s3/acl.ts. */
+import { anonymousId } from '../s3/acl.ts';
 import { S3Error } from '../s3/errors.ts';
 import type { Authenticated } from './authenticate.ts';
 import type { Identity } from './identity.ts';
@@ -13,15 +13,6 @@ export function requireIdentity(authenticated: Authenticated): Identity {
 /** Who asks, as ACLs and owners know them. */
 export function requesterOf(authenticated: Authenticated): string {
   return authenticated.kind === 'anonymous' ? anonymousId : authenticated.identity.userId;
-}
-
-/** AccessDenied unless the bucket's ACL grants it: for who is known only once a body is read (forms). */
-export function requireBucketUse(
-  requesterId: string,
-  bucket: BucketRights,
-  permission: BucketPermission,
-): void {
-  if (!mayUseBucket(bucket, requesterId, permission)) throw new S3Error('AccessDenied');
 }
 
 /**

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
-import { formObjectAcl } from './acl.ts';
 import {
   type Answer,
   alice,
@@ -195,19 +194,4 @@ test('the ACL of what is not there', async () => {
     gateway.call('PutObjectAcl', { ...place, query, headers }),
     s3Error('InvalidArgument'),
   );
-});
-
-test('a form’s field is judged as the header is', async () => {
-  const name = await gateway.bucket();
-  const bucket = gateway.services.namespace.bucket(name);
-  assert.ok(bucket !== undefined);
-  assert.equal(formObjectAcl(undefined, bucket), undefined);
-  assert.equal(formObjectAcl('public-read', bucket), 'public-read');
-  assert.throws(
-    () => formObjectAcl('public', bucket),
-    s3Error('InvalidArgument', { ArgumentName: 'acl', ArgumentValue: 'public' }),
-  );
-  const enforced = { ...bucket, ownership: 'BucketOwnerEnforced' } as const;
-  assert.equal(formObjectAcl('bucket-owner-full-control', enforced), 'bucket-owner-full-control');
-  assert.throws(() => formObjectAcl('private', enforced), s3Error('AccessControlListNotSupported'));
 });

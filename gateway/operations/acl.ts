@@ -5,13 +5,7 @@
 import type { Bucket, CannedAcl, Namespace, ObjectVersion } from '../namespace/namespace.ts';
 import { findVersion, presentBucket } from '../objects/find.ts';
 import { type AclSubject, anonymousId, ownerOf } from '../s3/acl.ts';
-import {
-  aclOfPolicy,
-  aclPolicyElements,
-  cannedAcl,
-  parseAclPolicy,
-  requestedAcl,
-} from '../s3/acl-request.ts';
+import { aclOfPolicy, aclPolicyElements, parseAclPolicy, requestedAcl } from '../s3/acl-request.ts';
 import { S3Error } from '../s3/errors.ts';
 import type { HeaderReader } from '../s3/headers.ts';
 import { checkKey } from '../s3/names.ts';
@@ -39,14 +33,6 @@ export function newObjectAcl(
   const subject = objectSubject(bucket, { ownerId: writerId });
   const acl = requestedAcl(headers, subject, isUser(namespace));
   if (acl !== undefined) refuseDisabled(bucket, acl, headers.get('x-amz-acl'));
-  return acl;
-}
-
-/** The same of a POST form's field `acl`; undefined where the form has none. */
-export function formObjectAcl(text: string | undefined, bucket: Bucket): CannedAcl | undefined {
-  if (text === undefined) return undefined;
-  const acl = cannedAcl(text, { kind: 'object' }, 'acl');
-  refuseDisabled(bucket, acl, text);
   return acl;
 }
 

@@ -156,7 +156,7 @@ const rows: { readonly [Action in S3Action]: Row } = {
   ),
   UpdateObjectEncryption: ofObject('PUT', 'encryption', 'UpdateObjectEncryption', 'bucket-owner'),
   PostObject: row('bucket', 'POST', 'PutObject', 'bucket:WRITE', postObject, { body: 'form' }),
-  OptionsObject: row('object', 'OPTIONS', 'GetObject', 'handler', optionsObject, {
+  OptionsObject: row('object', 'OPTIONS', 'GetObject', 'anyone', optionsObject, {
     alsoAt: ['bucket', 'service'],
     isUnsigned: true,
   }),

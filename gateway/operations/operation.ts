@@ -112,8 +112,8 @@ export type Access =
   | 'upload'
   /** Bucket WRITE, but who signs is answered key by key (DeleteObjects). */
   | 'each-key'
-  /** The handler decides: a preflight is nobody's. */
-  | 'handler';
+  /** A preflight is nobody's: it tells what the bucket's rules say and nothing else. */
+  | 'anyone';
 
 export interface Operation {
   /** The S3 action's name, verbatim: 'PutObject'. */

@@ -62,7 +62,7 @@ function isAllowed(access: Access, requesterId: string, bucket: Bucket): boolean
     case 'object:READ':
     case 'object:READ_ACP':
     case 'object:WRITE_ACP':
-    case 'handler':
+    case 'anyone':
       return true;
   }
 }

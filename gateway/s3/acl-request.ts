@@ -67,14 +67,9 @@ export function requestedAcl(
 
 const onlyCanned = 'Only access control lists that equal a canned ACL are implemented.';
 
-/** The value of x-amz-acl, or of a form's field `acl`. Throws InvalidArgument. */
-export function cannedAcl(
-  text: string,
-  subject: Pick<AclSubject, 'kind'>,
-  name = 'x-amz-acl',
-): CannedAcl {
+function cannedAcl(text: string, subject: AclSubject): CannedAcl {
   if (isCannedAcl(text) && isOfKind(text, subject.kind)) return text;
-  throw invalidArgument(name, text);
+  throw invalidArgument('x-amz-acl', text);
 }
 
 /** `id="...", uri="..."`, quotes optional. */
