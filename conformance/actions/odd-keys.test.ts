@@ -59,6 +59,7 @@ const odd = [
   'cr\rhere',
   'lf\nhere',
   'crlf\r\nhere',
+  'u\u0000',
   'u\u0001',
   'u\u007f',
   'u\u0085',

@@ -80,15 +80,18 @@ function find(request: S3Request, namespace: Namespace, bucket: Bucket): Found {
   }
   const version = findVersion(namespace, lookOf(request, bucket), key, query.get('versionId'));
   const ownVersion = versionHeader(bucket, version.versionId);
-  checkRead(headers, version, ownVersion);
+  const kept: HeaderRecord = {
+    'content-type': defaultContentType,
+    ...version.headers.system,
+    ...overrides,
+  };
+  checkRead(headers, version, { ...ownVersion, ...ofUnchanged(kept) });
   const selection = select(request, namespace, bucket, version);
   return {
     version,
     selection,
     headers: {
-      'content-type': defaultContentType,
-      ...version.headers.system,
-      ...overrides,
+      ...kept,
       ...metadataHeaders(version.headers.user),
       ETag: quoted(version.etag),
       'Last-Modified': httpDate(version.modifiedMs),
@@ -102,6 +105,12 @@ function find(request: S3Request, namespace: Namespace, bucket: Bucket): Found {
       'Content-Length': String(selection.length),
     },
   };
+}
+
+/** What a cache is told again with 304, so that it can go on by it (RFC 9110 section 15.4.5). */
+function ofUnchanged(kept: HeaderRecord): HeaderRecord {
+  const told = ['cache-control', 'expires'];
+  return Object.fromEntries(Object.entries(kept).filter(([name]) => told.includes(name)));
 }
 
 function tagCount({ tags }: ObjectVersion): HeaderRecord {

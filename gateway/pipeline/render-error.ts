@@ -54,13 +54,15 @@ async function answerError(
 
 function errorResponse(exchange: Exchange, error: S3Error) {
   const { status, headers } = error;
-  if (status === 304 || exchange.method === 'HEAD') return { status, headers };
+  if (status === 304) return { status, headers };
+  const typed = { ...headers, 'Content-Type': 'application/xml' };
+  if (exchange.method === 'HEAD') return { status, headers: typed };
   const body = renderError(error, {
     resource: exchange.target.rawPath,
     requestId: exchange.requestId,
     hostId: exchange.hostId,
   });
-  return { status, headers: { ...headers, 'Content-Type': 'application/xml' }, body };
+  return { status, headers: typed, body };
 }
 
 /** 501 is an answer about a request; the other 5xx are about us. */

@@ -34,7 +34,10 @@ export function checkBucketName(name: string): void {
 /** Of the UTF-8 form. */
 export const maxKeyBytes = 1024;
 
-/** Throws 400 KeyTooLongError. Any characters are allowed; an empty key names the bucket, not an object. */
+/**
+ * Throws 400 KeyTooLongError. "You can use any UTF-8 character in an object key name" ("Naming Amazon S3
+ * objects"), NUL and other controls too; an empty key names the bucket, not an object.
+ */
 export function checkKey(key: string): void {
   // Three bytes a UTF-16 unit at most: short keys need no counting.
   if (key.length * 3 <= maxKeyBytes) return;

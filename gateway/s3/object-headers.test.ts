@@ -45,6 +45,31 @@ test('aws-chunked: each occurrence stripped, an empty header dropped', () => {
   assert.equal(contentEncoding(undefined), undefined);
 });
 
+test('names and values of 2 KB are kept, more is MetadataTooLarge; a redirect counts apart', () => {
+  const redirect = 'x-amz-website-redirect-location';
+  const of = (disposition: number, location: number) =>
+    systemHeaders(
+      headersOf([
+        ['content-disposition', 'x'.repeat(disposition)],
+        [redirect, `/${'x'.repeat(location)}`],
+      ]),
+    );
+  const room = 2048 - 'content-disposition'.length;
+  assert.equal(of(room, 2047)['content-disposition']?.length, room);
+  for (const [disposition, location] of [
+    [room + 1, 0],
+    [0, 2048],
+  ] as const) {
+    assert.throws(
+      () => of(disposition, location),
+      (error) =>
+        error instanceof S3Error &&
+        error.code === 'MetadataTooLarge' &&
+        error.fields.Size === '2049',
+    );
+  }
+});
+
 test('a website redirect must lead somewhere', () => {
   assert.throws(
     () => systemHeaders(headersOf([['x-amz-website-redirect-location', 'ftp://x']])),
@@ -75,7 +100,6 @@ test('response-* overrides become headers', () => {
   );
   assert.deepEqual(responseOverrides(query), {
     'content-type': 'a/b',
-    expires: '',
     'cache-control': 'no-cache',
     'content-disposition': 'attachment; filename="é"',
   });

@@ -14,7 +14,18 @@ const kept = [
 ] as const;
 const redirectHeader = 'x-amz-website-redirect-location';
 
-/** Lower-case names to values, byte for byte as sent; empty and absent headers are left out. */
+/**
+ * The User Guide ("Working with object metadata") bounds user metadata alone, S3 these too: a
+ * Content-Disposition of more is MetadataTooLarge (https://github.com/zapier/zapier-platform/pull/874).
+ */
+const maxSystemBytes = 2048;
+/** "The length is limited to 2 KB." (User Guide, "Configuring a webpage redirect") */
+const maxRedirectBytes = 2048;
+
+/**
+ * Lower-case names to values, byte for byte as sent; empty and absent headers are left out. Throws
+ * MetadataTooLarge and InvalidRedirectLocation.
+ */
 export function systemHeaders(headers: HeaderReader): Readonly<Record<string, string>> {
   const entries: [string, string][] = [];
   for (const name of kept) {
@@ -23,6 +34,10 @@ export function systemHeaders(headers: HeaderReader): Readonly<Record<string, st
   }
   const encoding = contentEncoding(headers.get('content-encoding'));
   if (encoding !== undefined) entries.push(['content-encoding', encoding]);
+  checkSize(
+    entries.reduce((size, [name, value]) => size + name.length + value.length, 0),
+    maxSystemBytes,
+  );
   const redirect = headers.get(redirectHeader);
   if (redirect !== undefined && redirect !== '')
     entries.push([redirectHeader, checkRedirect(redirect)]);
@@ -41,7 +56,15 @@ export function contentEncoding(header: string | undefined): string | undefined 
   return others.length === 0 ? undefined : others.join(', ');
 }
 
+function checkSize(size: number, maxSize: number): void {
+  if (size <= maxSize) return;
+  throw new S3Error('MetadataTooLarge', {
+    fields: { Size: String(size), MaxSizeAllowed: String(maxSize) },
+  });
+}
+
 function checkRedirect(location: string): string {
+  checkSize(location.length, maxRedirectBytes);
   if (/^(\/|https?:\/\/)/.test(location)) return location;
   throw new S3Error('InvalidRedirectLocation');
 }
@@ -91,7 +114,8 @@ export function responseOverrides(query: {
   const entries: [string, string][] = [];
   for (const [parameter, header] of Object.entries(overrides)) {
     const value = query.get(parameter);
-    if (value === undefined) continue;
+    // As an empty header that is sent: there is nothing to say.
+    if (value === undefined || value === '') continue;
     if (unsendable.test(value)) {
       throw invalidArgument(
         parameter,
