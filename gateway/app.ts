@@ -106,7 +106,7 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
     if (exchange.expectsContinue) exchange.body.onFirstRead = () => exchange.res.writeContinue();
     // A form says in its body who sends it, and where to.
     const form =
-      operation.body === 'form' ? await readForm(exchange, headers, services) : undefined;
+      operation.body === 'form' ? await readForm(exchange, headers, services, limits) : undefined;
     const authenticated =
       form !== undefined
         ? identifyForm(exchange, form, services, signingKeys)

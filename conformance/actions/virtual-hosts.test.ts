@@ -1,6 +1,7 @@
 /** Virtual-host addressing: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { formBody, formBoundary, partsOf, signedPolicy } from '../harness/forms.ts';
 import { assertError } from '../harness/http.ts';
 import { openTarget } from '../harness/target.ts';
 
@@ -47,4 +48,19 @@ test('a bucket is made and deleted by host too', async () => {
   assert.equal((await send(`${name}.${domain}`, '/', 'PUT')).status, 200);
   assert.equal((await s3.send({ method: 'HEAD', path: `/${name}` })).status, 200);
   assert.equal((await send(`${name}.${domain}`, '/', 'DELETE')).status, 204);
+});
+
+test('a form is posted to the bucket in the host', async () => {
+  const fields = { key: 'a/b', ...signedPolicy(s3, [{ bucket }, { key: 'a/b' }]) };
+  const body = formBody([...partsOf(fields), { name: 'file', value: 'form' }]);
+  const host = `${bucket}.${domain}`;
+  const headers = {
+    Host: host,
+    'Content-Type': `multipart/form-data; boundary=${formBoundary}`,
+    'Content-Length': String(body.length),
+  };
+  const answer = await s3.send({ method: 'POST', path: '/', body, headers, exactHeaders: true });
+  assert.equal(answer.status, 204, answer.text);
+  assert.equal(answer.headers.location, `${new URL(s3.endpoint).protocol}//${host}/a%2Fb`);
+  assert.equal((await s3.get(bucket, 'a/b')).text, 'form');
 });

@@ -245,6 +245,34 @@ test('what follows the file is read and forgotten, within bounds', async () => {
   );
 });
 
+test('what follows the closing boundary is no part', async () => {
+  const file = { name: 'file', value: 'x' };
+  for (const lengths of [[1000], [50_000], [1_000_000]]) {
+    const epilogue = Buffer.concat([
+      form(file),
+      form({ ...file, value: 'y' }),
+      Buffer.alloc(90_000),
+    ]);
+    assert.equal((await read(epilogue, lengths)).file, 'x');
+  }
+});
+
+test('an empty field right before the file is there', async () => {
+  const bytes = form({ name: 'key', value: '' }, { name: 'file', value: '' });
+  for (const lengths of [[1], [2], [3], [1000]]) {
+    assert.deepEqual((await read(bytes, lengths)).fields, { key: '' });
+  }
+});
+
+test('text is well formed, whatever its part says it is written in', async () => {
+  const header = 'Content-Type: text/plain; charset=utf-16le\r\n';
+  const half = Buffer.from([0x61, 0x00, 0x00, 0xd8]);
+  const { fields } = await read(
+    form({ name: 'key', value: half, header }, { name: 'file', value: 'x' }),
+  );
+  assert.deepEqual(fields, { key: 'a\ufffd' });
+});
+
 test('a broken source breaks the form', async () => {
   async function* broken() {
     yield form({ name: 'key', value: 'k' }, { name: 'file', value: 'bytes' }).subarray(0, 150);

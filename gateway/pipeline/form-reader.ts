@@ -125,7 +125,7 @@ class FormParser {
       limits: { headerSize: maxFormBytes, fieldSize: maxFormBytes },
     });
     this.#parser.on('field', (name, value) => {
-      if (this.file === undefined) this.#addField(name, value);
+      if (this.file === undefined) this.#addField(wellFormed(name ?? ''), wellFormed(value));
     });
     this.#parser.on('file', (_name, stream, fileName: string | undefined) => {
       // It fails too where the form breaks off; a stream that nobody listens to would end the process.
@@ -135,7 +135,7 @@ class FormParser {
         this.#fail(exactlyOneFile(2));
         return;
       }
-      this.file = { name: fileName };
+      this.file = { name: fileName === undefined ? undefined : wellFormed(fileName) };
       stream.on('data', (bytes: Buffer) => {
         this.#filePieces.push(bytes);
         this.#fileLength += bytes.length;
@@ -184,8 +184,8 @@ class FormParser {
     throw malformed();
   }
 
-  #addField(givenName: string | undefined, value: string): void {
-    if (givenName === undefined || givenName === '' || controls.test(givenName)) {
+  #addField(givenName: string, value: string): void {
+    if (givenName === '' || controls.test(givenName)) {
       this.#fail(malformed());
       return;
     }
@@ -202,6 +202,11 @@ class FormParser {
   #fail(failure: unknown): void {
     this.#failure ??= failure;
   }
+}
+
+/** A part may be in UTF-16 if it says so, and then hold half a character, which no key can. */
+function wellFormed(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 function exactlyOneFile(count: number): S3Error {

@@ -9,6 +9,7 @@
 import type { Authenticated } from '../auth/authenticate.ts';
 import { authenticateForm } from '../auth/form.ts';
 import type { SigningKeys } from '../auth/signing-keys.ts';
+import type { Limits } from '../limits.ts';
 import type { Headers } from '../operations/operation.ts';
 import { S3Error } from '../s3/errors.ts';
 import { baseName, type FormFields, keyField, withFileName } from '../s3/form-fields.ts';
@@ -33,17 +34,23 @@ export interface Form {
 }
 
 /**
- * Reads the fields. Throws what is wrong with the form, before its body is asked for where the head
- * tells.
+ * Reads the fields, which nobody has signed yet: within the time that a head may take. Throws what is
+ * wrong with the form, before its body is asked for where the head tells.
  */
 export async function readForm(
   exchange: Exchange,
   headers: Headers,
   services: Services,
+  limits: Pick<Limits, 'headersTimeoutMs'>,
 ): Promise<Form> {
   const boundary = formBoundary(headers.get('content-type'));
   if (headers.get('content-length') === undefined) throw new S3Error('MissingContentLength');
-  const { fields: given, fileName, file } = await openForm(exchange.body, boundary);
+  const timer = setTimeout(
+    () => exchange.body.fail(new S3Error('RequestTimeout')),
+    limits.headersTimeoutMs,
+  );
+  const opened = await openForm(exchange.body, boundary).finally(() => clearTimeout(timer));
+  const { fields: given, fileName, file } = opened;
   // That took its time: what is decided from here on is decided on what is committed by now.
   services.namespace.refresh();
   // "All variables within the form are expanded prior to validating the POST policy."
