@@ -13,7 +13,7 @@ export interface Limits {
   readonly maxHeaderCount: number;
   /** The longest wait for the next byte of a body, in either direction. The total is unbounded. */
   readonly bodyIdleTimeoutMs: number;
-  /** The longest wait for the header section of a request. */
+  /** The longest wait for the header section of a request, and for the fields of a form. */
   readonly headersTimeoutMs: number;
   /** How long an idle connection is kept. Above the 60 s of SDK pools, which would race a close. */
   readonly keepAliveTimeoutMs: number;
