@@ -10,6 +10,7 @@ import { openBrowsing } from './browsing.ts';
 import { browserMissing, browserRequired, findChromium } from './chromium.ts';
 import { corsCases } from './cors.ts';
 import { exampleCases } from './example.ts';
+import { formCases } from './forms.ts';
 import { presignedCases } from './presigned.ts';
 import { sdkCases } from './sdk.ts';
 
@@ -22,6 +23,7 @@ if (chromium === undefined) {
   const browsing = await openBrowsing(chromium);
   corsCases(browsing);
   presignedCases(browsing);
+  formCases(browsing);
   sdkCases(browsing);
   aws4fetchCases(browsing);
   exampleCases(browsing);
