@@ -6,6 +6,7 @@ import urllib.request
 import ssl
 
 import boto3
+import urllib3
 from boto3.s3.transfer import TransferConfig
 from botocore.exceptions import ClientError
 
@@ -87,6 +88,29 @@ with urllib.request.urlopen(urllib.request.Request(url, data=b"by urllib", metho
 url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "presigned"})
 with urllib.request.urlopen(url, context=context if url.startswith("https") else None) as answer:
     assert answer.read() == b"by urllib"
+
+# A form, posted as a browser posts it; fields that boto3 signed, and the file last.
+def post_form(post, content):
+    fields = {**post["fields"], "file": ("a photo.jpg", content, "image/jpeg")}
+    pool = urllib3.PoolManager(ca_certs=os.environ["CA_FILE"])
+    return pool.request("POST", post["url"], fields=fields, redirect=False)
+
+
+form = s3.generate_presigned_post(
+    bucket,
+    "forms/${filename}",
+    Fields={"acl": "public-read", "success_action_status": "201"},
+    Conditions=[{"acl": "public-read"}, {"success_action_status": "201"},
+                ["content-length-range", 1, 1000]],
+)
+answer = post_form(form, b"a form's file")
+assert answer.status == 201, answer.data
+assert b"<Key>forms/a photo.jpg</Key>" in answer.data, answer.data
+assert read(Key="forms/a photo.jpg") == b"a form's file"
+grants = s3.get_object_acl(Bucket=bucket, Key="forms/a photo.jpg")["Grants"]
+assert [grant["Permission"] for grant in grants if grant["Grantee"]["Type"] == "Group"] == ["READ"]
+answer = post_form(form, b"x" * 1001)
+assert answer.status == 400 and b"<Code>EntityTooLarge</Code>" in answer.data, answer.data
 
 # Versions, conditional writes, errors by code.
 s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})

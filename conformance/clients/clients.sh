@@ -1,10 +1,14 @@
 # The clients, a function each; sourced by run.sh. Every function gets ENDPOINT (scheme://host:port),
-# HOSTPORT, SCHEME, BUCKET (not yet made), SCRATCH (empty), MATERIAL and CA_FILE, and ends with a
-# non-zero status at the first thing that is not as it should be.
+# HOSTPORT, SCHEME, BUCKET (not yet made), SCRATCH (empty), MATERIAL and CA_FILE, and SIGV2_ENDPOINT and
+# SIGV2_HOSTPORT of a gateway with --sigv2. It ends with a non-zero status at the first thing that is
+# not as it should be.
 # shellcheck shell=bash
 
 # Debian's aws and s3cmd and rclone predate default checksums: they stand for old clients.
-clients=(aws_cli_debian aws_cli_newest boto3_newest sdk_javascript rclone_client s3cmd_client curl_client)
+clients=(aws_cli_debian aws_cli_newest boto3_newest sdk_javascript rclone_client s3cmd_client curl_client
+  signature_v2)
+# What does not depend on the transport is asked once, over http: a start of aws cli takes most of a second.
+clients_once=(aws_settings_debian aws_settings_newest)
 
 # The command must fail. (`! command` would not end a script under `set -e`.)
 fails() {
@@ -133,8 +137,79 @@ aws_versions() {
   "${api[@]}" delete-bucket --bucket "$bucket"
 }
 
+# What a bucket says about itself, and what a page of another origin is answered.
+aws_settings() {
+  local api=("$1" --endpoint-url "$ENDPOINT" s3api) bucket="$BUCKET-settings" answer
+  local curl=(curl -sS --cacert "$CA_FILE" -D - -o /dev/null -H 'Origin: https://app.example.net')
+  "${api[@]}" create-bucket --bucket "$bucket"
+  cat >"$SCRATCH/cors.json" <<'RULES'
+{"CORSRules": [{"ID": "app", "AllowedOrigins": ["https://*.example.net"], "AllowedMethods": ["GET", "PUT"],
+  "AllowedHeaders": ["*"], "ExposeHeaders": ["ETag"], "MaxAgeSeconds": 600}]}
+RULES
+  "${api[@]}" put-bucket-cors --bucket "$bucket" --cors-configuration "file://$SCRATCH/cors.json"
+  "${api[@]}" get-bucket-cors --bucket "$bucket" --query 'CORSRules[0].MaxAgeSeconds' | grep -x 600
+  answer=$("${curl[@]}" -X OPTIONS -H 'Access-Control-Request-Method: PUT' \
+    -H 'Access-Control-Request-Headers: content-type' "$ENDPOINT/$bucket/k")
+  grep -i '^access-control-allow-origin: https://app.example.net' <<<"$answer"
+  grep -i '^access-control-max-age: 600' <<<"$answer"
+  # Unsigned, hence refused; the page may read that.
+  answer=$("${curl[@]}" "$ENDPOINT/$bucket/k")
+  grep -F ' 403 ' <<<"$answer"
+  grep -i '^access-control-expose-headers: etag' <<<"$answer"
+  "${api[@]}" delete-bucket-cors --bucket "$bucket"
+  fails "${api[@]}" get-bucket-cors --bucket "$bucket"
+
+  "${api[@]}" put-bucket-tagging --bucket "$bucket" --tagging 'TagSet=[{Key=team,Value=a b+c},{Key=ü,Value=ö}]'
+  "${api[@]}" get-bucket-tagging --bucket "$bucket" --query "TagSet[?Key=='team'].Value" --output text | grep -x 'a b+c'
+  "${api[@]}" delete-bucket-tagging --bucket "$bucket"
+  fails "${api[@]}" get-bucket-tagging --bucket "$bucket"
+
+  "$1" --endpoint-url "$ENDPOINT" s3 cp --no-progress --website-redirect /elsewhere --cache-control no-store \
+    --content-language de --metadata a=b "$MATERIAL/small.txt" "s3://$bucket/k"
+  "${api[@]}" head-object --bucket "$bucket" --key k --output text \
+    --query '[WebsiteRedirectLocation, CacheControl, ContentLanguage, Metadata.a]' | grep -P '^/elsewhere\tno-store\tde\tb$'
+  "${api[@]}" delete-object --bucket "$bucket" --key k
+  "${api[@]}" delete-bucket --bucket "$bucket"
+}
+
+# Canned ACLs, and what nobody in particular may do under them.
+aws_acls() {
+  local aws=("$1" --endpoint-url "$ENDPOINT") bucket="$BUCKET-acls"
+  local anonymous=(curl -fsS --cacert "$CA_FILE" "$ENDPOINT/$bucket")
+  local everyone="Grants[?Grantee.URI=='http://acs.amazonaws.com/groups/global/AllUsers'].Permission"
+  "${aws[@]}" s3api create-bucket --bucket "$bucket"
+  "${aws[@]}" s3 cp --no-progress "$MATERIAL/small.txt" "s3://$bucket/k"
+  fails "${anonymous[@]}/k"
+  "${aws[@]}" s3api put-object-acl --bucket "$bucket" --key k --acl public-read
+  "${aws[@]}" s3api get-object-acl --bucket "$bucket" --key k --query "$everyone" --output text | grep -x READ
+  "${anonymous[@]}/k" | cmp - "$MATERIAL/small.txt"
+  "${aws[@]}" s3api put-object-acl --bucket "$bucket" --key k --acl private
+  fails "${anonymous[@]}/k"
+
+  # In parts, and by a copy: the ACL goes with the object that is made.
+  "${aws[@]}" s3 cp --no-progress --acl public-read "$MATERIAL/large.bin" "s3://$bucket/large.bin"
+  "${anonymous[@]}/large.bin" | cmp - "$MATERIAL/large.bin"
+  "${aws[@]}" s3 cp --no-progress --acl public-read "s3://$bucket/k" "s3://$bucket/copy"
+  "${anonymous[@]}/copy" | cmp - "$MATERIAL/small.txt"
+
+  fails "${anonymous[@]}"
+  "${aws[@]}" s3api put-bucket-acl --bucket "$bucket" --acl public-read
+  "${aws[@]}" s3api get-bucket-acl --bucket "$bucket" --query "$everyone" --output text | grep -x READ
+  "${anonymous[@]}" | grep -F '<Key>large.bin</Key>'
+  fails curl -fsS --cacert "$CA_FILE" -T "$MATERIAL/small.txt" "$ENDPOINT/$bucket/by-nobody"
+  "${aws[@]}" s3 rb --force "s3://$bucket"
+}
+
 aws_cli_debian() { aws_cli "$AWS_DEBIAN"; }
 aws_cli_newest() { aws_cli "$AWS_NEWEST"; }
+aws_settings_debian() {
+  aws_settings "$AWS_DEBIAN"
+  aws_acls "$AWS_DEBIAN"
+}
+aws_settings_newest() {
+  aws_settings "$AWS_NEWEST"
+  aws_acls "$AWS_NEWEST"
+}
 
 # --- SDKs: scripts beside this file
 boto3_newest() { "$PYTHON_BOTO3" "$CLIENTS_FOLDER/boto3_client.py"; }
@@ -174,19 +249,25 @@ rclone_client() {
 }
 
 # --- s3cmd
-s3cmd_client() {
+# s3cmd_configuration HOSTPORT FILE
+s3cmd_configuration() {
   local secure=False
   [ "$SCHEME" = http ] || secure=True
-  cat >"$SCRATCH/s3cfg" <<CONFIGURATION
+  cat >"$2" <<CONFIGURATION
 [default]
 access_key = $AWS_ACCESS_KEY_ID
 secret_key = $AWS_SECRET_ACCESS_KEY
-host_base = $HOSTPORT
-host_bucket = $HOSTPORT
+host_base = $1
+host_bucket = $1
 use_https = $secure
+signurl_use_https = $secure
 ca_certs_file = $CA_FILE
 bucket_location = us-east-1
 CONFIGURATION
+}
+
+s3cmd_client() {
+  s3cmd_configuration "$HOSTPORT" "$SCRATCH/s3cfg"
   local s3cmd=(s3cmd -c "$SCRATCH/s3cfg" --no-progress)
   "${s3cmd[@]}" mb "s3://$BUCKET"
   "${s3cmd[@]}" ls | grep -F "s3://$BUCKET"
@@ -205,6 +286,16 @@ CONFIGURATION
   "${s3cmd[@]}" mv "s3://$BUCKET/copied.txt" "s3://$BUCKET/moved.txt"
   "${s3cmd[@]}" get "s3://$BUCKET/moved.txt" - | cmp - "$MATERIAL/small.txt"
   "${s3cmd[@]}" du "s3://$BUCKET"
+
+  local anonymous=(curl -fsS --cacert "$CA_FILE" "$ENDPOINT/$BUCKET/small.txt")
+  fails "${anonymous[@]}"
+  "${s3cmd[@]}" setacl --acl-public "s3://$BUCKET/small.txt"
+  "${anonymous[@]}" | cmp - "$MATERIAL/small.txt"
+  "${s3cmd[@]}" info "s3://$BUCKET/small.txt" | grep -E 'ACL: +\*anon\*: READ'
+  "${s3cmd[@]}" setacl --acl-private "s3://$BUCKET/small.txt"
+  fails "${anonymous[@]}"
+  "${s3cmd[@]}" put --acl-public "$MATERIAL/small.txt" "s3://$BUCKET/public.txt"
+  curl -fsS --cacert "$CA_FILE" "$ENDPOINT/$BUCKET/public.txt" | cmp - "$MATERIAL/small.txt"
   "${s3cmd[@]}" del "s3://$BUCKET/moved.txt"
   "${s3cmd[@]}" rb --recursive --force "s3://$BUCKET"
   fails "${s3cmd[@]}" ls "s3://$BUCKET"
@@ -232,4 +323,30 @@ curl_client() {
   "${curl[@]}" "${unsigned[@]}" -X DELETE "$ENDPOINT/$BUCKET/large.bin"
   "${curl[@]}" "${unsigned[@]}" -X DELETE "$ENDPOINT/$BUCKET/a%20b/%C3%BC%2B%25.txt"
   "${curl[@]}" "${unsigned[@]}" -X DELETE "$ENDPOINT/$BUCKET"
+}
+
+# --- Signature Version 2: refused with the reason as the gateway comes, accepted with --sigv2
+signature_v2() {
+  "$PYTHON_BOTO3" "$CLIENTS_FOLDER/boto3_sigv2.py"
+
+  s3cmd_configuration "$SIGV2_HOSTPORT" "$SCRATCH/s3cfg"
+  local s3cmd=(s3cmd -c "$SCRATCH/s3cfg" --no-progress --signature-v2) url
+  "${s3cmd[@]}" mb "s3://$BUCKET"
+  "${s3cmd[@]}" put "$MATERIAL/large.bin" "s3://$BUCKET/large.bin"
+  "${s3cmd[@]}" get "s3://$BUCKET/large.bin" - | cmp - "$MATERIAL/large.bin"
+  "${s3cmd[@]}" ls "s3://$BUCKET/" | grep -F large.bin
+  url=$("${s3cmd[@]}" signurl "s3://$BUCKET/large.bin" +60)
+  curl -fsS --cacert "$CA_FILE" "$url" | cmp - "$MATERIAL/large.bin"
+
+  # What aws cli 1 presigns for us-east-1 unless told otherwise; version 2 of the cli never does.
+  local key='tree/with space/and+plus/plus+sign'
+  AWS_CONFIG_FILE=/dev/null "$AWS_NEWEST" --endpoint-url "$SIGV2_ENDPOINT" s3 cp --no-progress \
+    "$MATERIAL/small.txt" "s3://$BUCKET/$key"
+  url=$(AWS_CONFIG_FILE=/dev/null "$AWS_NEWEST" --endpoint-url "$SIGV2_ENDPOINT" s3 presign "s3://$BUCKET/$key")
+  curl -fsS --cacert "$CA_FILE" "$url" | cmp - "$MATERIAL/small.txt"
+  fails curl -fsS --cacert "$CA_FILE" "${url/Signature=/Signature=0}"
+  if [[ $url == *AWSAccessKeyId=* ]]; then
+    curl -sS --cacert "$CA_FILE" "${url/"$SIGV2_ENDPOINT"/"$ENDPOINT"}" | grep -F AWS4-HMAC-SHA256
+  fi
+  "${s3cmd[@]}" rb --recursive --force "s3://$BUCKET"
 }

@@ -5,7 +5,7 @@
 #   conformance/clients/run.sh            all clients that are installed
 #   conformance/clients/run.sh rclone     the clients whose name contains a word
 #
-# It starts a gateway of its own in a temporary directory; `npm run build` must have been run.
+# It starts gateways of its own in a temporary directory; `npm run build` must have been run.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -23,12 +23,13 @@ if [ "${1-}" = --one ]; then
 fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/blobseer-s3-clients.XXXXXX")
-server=
+declare -A servers=()
 finish() {
-  if [ -n "$server" ]; then
+  local server
+  for server in "${servers[@]}"; do
     kill "$server" 2>/dev/null || true
     wait "$server" 2>/dev/null || true
-  fi
+  done
   rm -rf "$work"
 }
 trap finish EXIT
@@ -45,10 +46,10 @@ printf 'subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n
 openssl x509 -req -in "$work/server.csr" -CA "$work/ca.pem" -CAkey "$work/ca.key" -CAcreateserial \
   -days 2 -extfile "$work/server.ext" -out "$work/server.pem" 2>>"$work/openssl.log"
 
-# --- the gateway
-read -r http_port https_port < <(node -e '
+# --- the gateways: one as it comes, and one that takes signatures of version 2 too
+read -r -a ports < <(node -e '
   const net = require("node:net");
-  const servers = [0, 0].map(() => net.createServer().listen(0, "127.0.0.1"));
+  const servers = [0, 0, 0, 0].map(() => net.createServer().listen(0, "127.0.0.1"));
   let open = 0;
   for (const each of servers) each.on("listening", () => {
     if (++open < servers.length) return;
@@ -57,20 +58,33 @@ read -r http_port https_port < <(node -e '
   });
 ')
 export AWS_ACCESS_KEY_ID=CLIENTSUITEACCESSKEY AWS_SECRET_ACCESS_KEY=client-suite-secret-0123456789abcdefghij
-BLOBSEER_S3_ACCESS_KEY=$AWS_ACCESS_KEY_ID BLOBSEER_S3_SECRET_KEY=$AWS_SECRET_ACCESS_KEY \
-  node "$root/bin/blobseer-s3.js" serve --data "$work/data" \
-  --listen "http://127.0.0.1:$http_port" --listen "https://127.0.0.1:$https_port" \
-  --tls-cert "$work/server.pem" --tls-key "$work/server.key" >"$work/server.log" 2>&1 &
-server=$!
-for _ in $(seq 100); do
-  curl -fsS -o /dev/null "http://127.0.0.1:$http_port/_/health/ready" 2>/dev/null && break
-  kill -0 "$server" 2>/dev/null || break
-  sleep 0.1
-done
-curl -fsS -o /dev/null "http://127.0.0.1:$http_port/_/health/ready" || {
-  tail -50 "$work/server.log"
-  exit 1
+
+# start NAME HTTP_PORT HTTPS_PORT [argument...]: its data and its log have that name.
+start() {
+  local name=$1 http_port=$2 https_port=$3
+  shift 3
+  BLOBSEER_S3_ACCESS_KEY=$AWS_ACCESS_KEY_ID BLOBSEER_S3_SECRET_KEY=$AWS_SECRET_ACCESS_KEY \
+    node "$root/bin/blobseer-s3.js" serve --data "$work/$name" "$@" \
+    --listen "http://127.0.0.1:$http_port" --listen "https://127.0.0.1:$https_port" \
+    --tls-cert "$work/server.pem" --tls-key "$work/server.key" >"$work/$name.log" 2>&1 &
+  servers[$name]=$!
 }
+becomes_ready() {
+  local name=$1 url="http://127.0.0.1:$2/_/health/ready"
+  for _ in $(seq 100); do
+    curl -fsS -o /dev/null "$url" 2>/dev/null && break
+    kill -0 "${servers[$name]}" 2>/dev/null || break
+    sleep 0.1
+  done
+  curl -fsS -o /dev/null "$url" || {
+    tail -50 "$work/$name.log"
+    exit 1
+  }
+}
+start data "${ports[0]}" "${ports[1]}"
+start sigv2-data "${ports[2]}" "${ports[3]}" --sigv2
+becomes_ready data "${ports[0]}"
+becomes_ready sigv2-data "${ports[2]}"
 
 # --- programs: found before HOME changes, since pyenv looks there
 find_programs
@@ -89,9 +103,11 @@ passed=0
 failed=0
 began=$SECONDS
 for scheme in http https; do
-  port=$http_port
-  [ "$scheme" = http ] || port=$https_port
-  for client in "${clients[@]}"; do
+  port=${ports[0]} sigv2_port=${ports[2]}
+  [ "$scheme" = http ] || port=${ports[1]} sigv2_port=${ports[3]}
+  all=("${clients[@]}")
+  [ "$scheme" = https ] || all+=("${clients_once[@]}")
+  for client in "${all[@]}"; do
     if [ $# -gt 0 ]; then
       wanted=
       for word in "$@"; do [[ $client == *"$word"* ]] && wanted=yes; done
@@ -101,6 +117,7 @@ for scheme in http https; do
     mkdir "$scratch"
     at=$SECONDS
     if ENDPOINT="$scheme://127.0.0.1:$port" SCHEME=$scheme HOSTPORT="127.0.0.1:$port" \
+      SIGV2_ENDPOINT="$scheme://127.0.0.1:$sigv2_port" SIGV2_HOSTPORT="127.0.0.1:$sigv2_port" \
       BUCKET="$scheme-${client//_/-}" SCRATCH=$scratch \
       timeout -k 5 "$client_timeout_seconds" bash "${BASH_SOURCE[0]}" --one "$client" \
       >"$scratch.log" 2>&1 </dev/null; then
@@ -115,23 +132,25 @@ for scheme in http https; do
   done
 done
 
-kill "$server"
-status=0
-wait "$server" || status=$?
-server=
-if [ "$status" -ne 0 ]; then
-  failed=$((failed + 1))
-  echo "FAILED  the gateway ended with status $status after SIGTERM"
-  tail -20 "$work/server.log"
-fi
-if node "$root/bin/blobseer-s3.js" check --data "$work/data" >"$work/check.log" 2>&1; then
-  passed=$((passed + 1))
-  echo "ok      check of the directory"
-else
-  failed=$((failed + 1))
-  echo "FAILED  check of the directory"
-  tail -20 "$work/check.log"
-fi
+for name in "${!servers[@]}"; do
+  kill "${servers[$name]}"
+  status=0
+  wait "${servers[$name]}" || status=$?
+  unset "servers[$name]"
+  if [ "$status" -ne 0 ]; then
+    failed=$((failed + 1))
+    echo "FAILED  the gateway over $name ended with status $status after SIGTERM"
+    tail -20 "$work/$name.log"
+  fi
+  if node "$root/bin/blobseer-s3.js" check --data "$work/$name" >"$work/check.log" 2>&1; then
+    passed=$((passed + 1))
+    echo "ok      check of $name"
+  else
+    failed=$((failed + 1))
+    echo "FAILED  check of $name"
+    tail -20 "$work/check.log"
+  fi
+done
 echo "took $((SECONDS - began)) s"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]
