@@ -255,7 +255,7 @@ function sources() {
 }
 
 function selfTest() {
-  const packages = ['koa', 'lmdb', 'fast-xml-parser'];
+  const packages = ['koa', 'lmdb', 'hash-wasm'];
   const verdict = (file, text) => check([{ file, text }], packages);
   const right = [
     ['gateway/operations/get.ts', "import { open } from '../objects/get.ts';"],
