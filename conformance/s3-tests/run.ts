@@ -5,23 +5,20 @@
  *
  * Exit status: 0 when exactly the tests fail that S3-TESTS.md lists (of those that ran), else 1.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import {
-  createWriteStream,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { Gateway, projectRoot, runCommand } from '../harness/gateway.ts';
-import { killGroup } from '../harness/processes.ts';
 import { aloneTest, areaOf, areas, everydayNames } from './areas.ts';
-import { compare, parseExpected, testName } from './expected.ts';
+import { compare, type ExpectedFailure, parseExpected, testName } from './expected.ts';
+import {
+  inspectPython,
+  oldBotocoreWarning,
+  runPython,
+  suiteEnvironment,
+  UsageError,
+} from './python.ts';
 import { areaTable, changedAreas } from './report.ts';
 import { collectedTests, junitResults, type Result } from './results.ts';
 import { suiteConfiguration, users } from './users.ts';
@@ -39,17 +36,17 @@ Runs the checkout of ceph/s3-tests at DIR against a gateway that it starts, in a
   --log FILE      keep all that pytest prints
   --list          print the tests that would run, by area, and end
 
-PYTHON names the interpreter (default python3). It needs pytest, boto3 (new enough to know the checksums
-that are tested), munch, isodate, pytz, httplib2, lxml and requests. On Debian:
+PYTHON names the interpreter (default python3). It needs pytest, boto3, munch, isodate, pytz, httplib2, lxml
+and requests, and runs faster with pytest-xdist. On Debian:
   apt install python3-pytest python3-pytest-xdist python3-boto3 python3-munch python3-isodate \\
-    python3-tz python3-httplib2 python3-lxml python3-requests`;
+    python3-tz python3-httplib2 python3-lxml python3-requests
+Debian 12's boto3 does not know what newer tests send; a newer one beside the packages above:
+  python3 -m venv --system-site-packages /tmp/s3-tests-python
+  /tmp/s3-tests-python/bin/pip install --upgrade boto3
+  PYTHON=/tmp/s3-tests-python/bin/python conformance/s3-tests.sh DIR`;
 
-const modules = ['pytest', 'boto3', 'munch', 'isodate', 'pytz', 'httplib2', 'lxml', 'requests'];
 const suiteFiles = ['test_s3.py', 'test_headers.py'].map((name) => `s3tests/functional/${name}`);
 const expectedFile = path.join(projectRoot, 'conformance', 'S3-TESTS.md');
-const suiteTimeoutMs = 3_600_000;
-
-class UsageError extends Error {}
 
 interface Options {
   readonly checkout: string;
@@ -105,93 +102,12 @@ function parse(args: readonly string[]) {
   }
 }
 
-const python = process.env.PYTHON ?? 'python3';
-const running = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const { pid } of running) if (pid !== undefined) killGroup(pid);
-});
-
-interface Output {
-  readonly status: number | null;
-  readonly output: string;
-}
-
-/** A Python of its own process group, so that its workers end with it. */
-async function runPython(
-  args: readonly string[],
-  {
-    folder,
-    env,
-    logFile,
-  }: { folder: string; env: NodeJS.ProcessEnv; logFile?: string | undefined },
-): Promise<Output> {
-  const child = spawn(python, args, {
-    cwd: folder,
-    env,
-    detached: true,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  running.add(child);
-  const log = logFile === undefined ? undefined : createWriteStream(logFile, { flags: 'a' });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (bytes: Buffer) => {
-      output += bytes.toString();
-      log?.write(bytes);
-    });
-  }
-  const timer = setTimeout(() => child.pid !== undefined && killGroup(child.pid), suiteTimeoutMs);
-  try {
-    const [status] = (await once(child, 'close')) as [number | null];
-    return { status, output };
-  } finally {
-    clearTimeout(timer);
-    running.delete(child);
-    log?.end();
-  }
-}
-
-/** The suite's environment: nobody's own AWS settings, nothing written into the checkout. */
-function suiteEnvironment(configurationFile: string): NodeJS.ProcessEnv {
-  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_'));
-  return {
-    ...Object.fromEntries(own),
-    S3TEST_CONF: configurationFile,
-    AWS_CONFIG_FILE: '/dev/null',
-    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-    AWS_EC2_METADATA_DISABLED: 'true',
-    PYTHONDONTWRITEBYTECODE: '1',
-    PYTHONWARNINGS: 'ignore',
-  };
-}
-
-/** Python's and botocore's version and whether tests can run side by side. */
-async function inspectPython(folder: string): Promise<{ versions: string; parallel: boolean }> {
-  const missing: string[] = [];
-  const imports = [...modules, 'xdist'].map(
-    (name) => `try:\n import ${name}\nexcept ImportError:\n print('missing', '${name}')`,
-  );
-  const program = [
-    ...imports,
-    'import platform',
-    "print('versions Python', platform.python_version(), end='')",
-    "print(', pytest', pytest.__version__, end='')",
-    "import botocore; print(', botocore', botocore.__version__)",
-  ].join('\n');
-  const { output } = await runPython(['-c', program], { folder, env: process.env });
-  for (const [, name = ''] of output.matchAll(/^missing (\S+)$/gm)) missing.push(name);
-  const needed = missing.filter((name) => name !== 'xdist');
-  if (needed.length > 0) throw new UsageError(`${python} has no ${needed.join(', ')}`);
-  const versions = /^versions (.+)$/m.exec(output)?.[1];
-  if (versions === undefined) throw new UsageError(`${python} does not run:\n${output}`);
-  return { versions, parallel: !missing.includes('xdist') };
-}
-
 async function main(options: Options): Promise<number> {
   const work = mkdtempSync(path.join(tmpdir(), 'blobseer-s3-tests.'));
   let gateway: Gateway | undefined;
   process.on('exit', () => rmSync(work, { recursive: true, force: true }));
   try {
+    const expected = readExpected();
     const { versions, parallel } = await inspectPython(work);
     const configurationFile = path.join(work, 's3tests.conf');
     const env = suiteEnvironment(configurationFile);
@@ -221,6 +137,8 @@ async function main(options: Options): Promise<number> {
     await addUsers(gateway);
     writeFileSync(configurationFile, suiteConfiguration(gateway.port), { mode: 0o600 });
     console.log(`${versions}; ${chosen.length} of ${collected.length} tests`);
+    const warning = oldBotocoreWarning(versions);
+    if (warning !== undefined) console.log(warning);
 
     const results = new Map<string, Result>();
     const runTests = async (ids: readonly string[], workers: number) => {
@@ -241,12 +159,20 @@ async function main(options: Options): Promise<number> {
     );
     const lost = chosen.filter((id) => !results.has(id));
     for (const id of lost) results.set(id, { outcome: 'failed', message: 'pytest did not run it' });
-    const asExpected = conclude(results, collected);
+    const asExpected = conclude(results, expected, collected);
     const status = await gateway.stop();
     if (status !== 0) console.log(`the gateway ended with status ${status}:\n${gateway.log()}`);
     return asExpected && status === 0 ? 0 : 1;
   } finally {
     await gateway?.remove();
+  }
+}
+
+function readExpected(): ExpectedFailure[] {
+  try {
+    return parseExpected(readFileSync(expectedFile, 'utf8'));
+  } catch (error) {
+    throw new Error(`${expectedFile}: ${(error as Error).message}`);
   }
 }
 
@@ -264,12 +190,15 @@ async function addUsers(gateway: Gateway): Promise<void> {
 }
 
 /** Prints the table and what differs from the list. @returns whether nothing does */
-function conclude(results: ReadonlyMap<string, Result>, collected: readonly string[]): boolean {
+function conclude(
+  results: ReadonlyMap<string, Result>,
+  expected: readonly ExpectedFailure[],
+  collected: readonly string[],
+): boolean {
   console.log(`\n${areaTable(results)}\n`);
   for (const change of changedAreas(collected))
     console.log(`another version of the suite? ${change}`);
   const judged = new Map([...results].filter(([id]) => everydayNames.includes(areaOf(id))));
-  const expected = parseExpected(readFileSync(expectedFile, 'utf8'));
   const { unexpected, passing, unknown } = compare(judged, expected, collected);
   const messages = new Map([...results].map(([id, { message }]) => [testName(id), message]));
   for (const name of unexpected)

@@ -6,6 +6,7 @@ import { describe, test } from 'node:test';
 import { projectRoot } from '../harness/gateway.ts';
 import { areaOf, areas, everydayNames } from './areas.ts';
 import { compare, parseExpected } from './expected.ts';
+import { oldBotocoreWarning } from './python.ts';
 import { areaRows, areaTable, changedAreas } from './report.ts';
 import { collectedTests, junitResults, type Result } from './results.ts';
 import { suiteConfiguration, users } from './users.ts';
@@ -213,5 +214,13 @@ test('the configuration tells the suite all that the gateway is told of the user
     ]) {
       assert.ok(part.split('\n').includes(line), line);
     }
+  }
+});
+
+test('an old botocore is named, a new one is not', () => {
+  const versions = (botocore: string) => `Python 3.11.2, pytest 7.2.1, botocore ${botocore}`;
+  assert.match(oldBotocoreWarning(versions('1.29.27')) ?? '', /older than 1\.36/);
+  for (const fine of ['1.36.0', '1.43.11', '2.0.1']) {
+    assert.equal(oldBotocoreWarning(versions(fine)), undefined);
   }
 });
