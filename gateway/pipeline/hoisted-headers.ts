@@ -32,7 +32,7 @@ const neverHoisted: ReadonlySet<string> = new Set([
 
 /**
  * Checksums of no bytes, by header: what the JavaScript SDK puts into the URL of an upload whose body it
- * does not know yet. They promise nothing (https://github.com/aws/aws-sdk-js-v3/issues/6818); what we do
+ * does not know yet. They promise nothing (https://github.com/seaweedfs/seaweedfs/issues/10216); what we do
  * about them, and why, is in docs/CHECKSUMS.md.
  */
 const checksumsOfNothing: ReadonlyMap<string, string> = new Map(

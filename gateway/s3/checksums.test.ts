@@ -86,6 +86,27 @@ test('CRC64NVME of inputs larger than its window, and of two that run at the sam
   assert.equal(b.digest().toString('hex'), slowCrc64(Buffer.from('xxx')));
 });
 
+test('CRC64NVME is the same in one piece, which is folded, and in many that are too short for it', () => {
+  const bytes = randomBytes(600_000);
+  const lengths = fc.oneof(
+    // Around the least length that is folded, and around the end of the memory that pieces are copied into.
+    fc.integer({ min: 27_700, max: 28_000 }),
+    fc.integer({ min: 262_100, max: 290_200 }),
+    fc.nat(300_000),
+  );
+  fc.assert(
+    fc.property(fc.nat(300_000), lengths, (from, length) => {
+      const piece = bytes.subarray(from, from + length);
+      const inPieces = createDigest('CRC64NVME');
+      inPieces.update(Buffer.from('before'));
+      for (let at = 0; at < length; at += 9_999) inPieces.update(piece.subarray(at, at + 9_999));
+      const whole = digestOf('CRC64NVME', Buffer.from('before'), piece);
+      assert.deepEqual(whole, inPieces.digest());
+    }),
+    { numRuns: 100 },
+  );
+});
+
 test('a set computes every digest in one pass and counts the bytes', () => {
   const body = randomBytes(600_000);
   const set = new DigestSet([...checksumAlgorithms, 'MD5']);
