@@ -4,7 +4,6 @@
  * Which row a request belongs to is decided by level, method, sub-resources and header: of the rows
  * that match, the one that asks for most (no two ask for the same; index.test.ts holds that).
  */
-
 import { getBucketAcl, getObjectAcl, putBucketAcl, putObjectAcl } from './acl.ts';
 import type { S3Action } from './actions.ts';
 import { deleteBucketTagging, getBucketTagging, putBucketTagging } from './bucket-tagging.ts';
@@ -30,7 +29,7 @@ import {
   createMultipartUpload,
   uploadPart,
 } from './multipart.ts';
-import type { Access, Level, Operation } from './operation.ts';
+import type { Operation } from './operation.ts';
 import {
   deleteBucketOwnershipControls,
   getBucketOwnershipControls,
@@ -38,77 +37,26 @@ import {
 } from './ownership.ts';
 import { postObject } from './post-object.ts';
 import { putObject } from './put-object.ts';
+import {
+  maxSettingsBytes,
+  ofBucket,
+  ofObject,
+  putOfBucket,
+  type Row,
+  row,
+  settings,
+  xml,
+} from './rows.ts';
 import { deleteObjectTagging, getObjectTagging, putObjectTagging } from './tagging.ts';
 import * as unconfigured from './unconfigured.ts';
 import { getBucketVersioning, putBucketVersioning } from './versioning.ts';
 
 export type { S3Action } from './actions.ts';
 
-/** Documents of a bucket's settings; S3 gives no figure, its largest (a policy) is 20 KB. */
-const maxSettingsBytes = 64 * 1024;
 /** 1000 keys of 1024 bytes, each byte written as a reference of six, and their markup. */
 const maxDeleteBytes = 8 * 1024 * 1024;
 /** 10,000 parts with ETag and a checksum each, indented. */
 const maxCompleteBytes = 8 * 1024 * 1024;
-
-type Row = Omit<Operation, 'name'>;
-type Handler = Operation['handler'];
-
-type RowOptions = Partial<Omit<Row, 'level' | 'method' | 'iamAction' | 'access' | 'handler'>>;
-
-function row(
-  level: Level,
-  method: Operation['method'],
-  iamAction: string,
-  access: Access,
-  handler: Handler,
-  options: RowOptions = {},
-): Row {
-  return {
-    level,
-    method,
-    iamAction: `s3:${iamAction}`,
-    access,
-    body: 'none',
-    ...options,
-    ...(handler === undefined ? {} : { handler }),
-  };
-}
-
-/** A setting of a bucket, its owner's alone: `?cors`, or `?metrics&id=`. */
-function ofBucket(
-  method: Operation['method'],
-  query: string,
-  iamAction: string,
-  handler?: Handler,
-): Row {
-  return row('bucket', method, iamAction, 'bucket-owner', handler, { query: query.split('&') });
-}
-
-/** The same as a document that is put. */
-function putOfBucket(query: string, iamAction: string, handler: Handler): Row {
-  return row('bucket', 'PUT', iamAction, 'bucket-owner', handler, settings(query));
-}
-
-/** A sub-resource of an object: `?acl`. */
-function ofObject(
-  method: Operation['method'],
-  query: string,
-  iamAction: string,
-  access: Access,
-  handler?: Handler,
-): Row {
-  return row('object', method, iamAction, access, handler, { query: query.split('&') });
-}
-
-function xml(maxDocumentBytes: number, options: RowOptions = {}): RowOptions {
-  return { body: 'xml', maxDocumentBytes, ...options };
-}
-
-/** The document of a sub-resource. */
-function settings(query: string): RowOptions {
-  return xml(maxSettingsBytes, { query: [query] });
-}
 
 const rows: { readonly [Action in S3Action]: Row } = {
   ListBuckets: row('service', 'GET', 'ListAllMyBuckets', 'signed', listBuckets),
