@@ -118,7 +118,10 @@ export function exampleCases(browsing: Browsing): void {
       return (await failure.textContent()) ?? '';
     };
     const closed = await s3.makeBucket();
-    assert.match(await openWith(closed, connection.secretAccessKey), /Failed to fetch.*CORS/);
+    assert.match(
+      await openWith(closed, connection.secretAccessKey),
+      /Failed to fetch.*http:\/\/localhost:\d+ by CORS/,
+    );
     await page.reload();
     const opened = await browsing.makeOpenBucket();
     assert.match(await openWith(opened, 'not the secret'), /SignatureDoesNotMatch/);

@@ -133,8 +133,8 @@ async function run(action: () => Promise<void>): Promise<void> {
     await action();
   } catch (error) {
     // A TypeError is all that a page learns when CORS keeps an answer from it.
-    const hint = error instanceof TypeError ? ' (does the bucket allow this page by CORS?)' : '';
-    failure.textContent = `${error}${hint}`;
+    const hint = ` (does the bucket exist, and allow ${location.origin} by CORS?)`;
+    failure.textContent = `${error}${error instanceof TypeError ? hint : ''}`;
   }
 }
 
