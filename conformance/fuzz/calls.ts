@@ -4,7 +4,7 @@ import { documents } from './documents.ts';
 import type { Body, Filling, Form, Framing, Pair, Plan, StreamingForm } from './plan.ts';
 import type { Header } from './signing.ts';
 
-export const bucketName = fc.constantFrom('{b0}', '{b0}', '{b1}', '{b1}', '{b2}');
+export const bucketName = fc.constantFrom(...'{b0} {b0} {b0} {b1} {b1} {b1} {b1} {b2}'.split(' '));
 const keyWords = ['k', 'k', 'k', 'a/b', 'a/c', 'a/d/e', 'dir/', '%C3%A9', 'x%20y', '0'] as const;
 const key = fc.constantFrom(...keyWords);
 /** An object that stands before the first history: parts copied from it are large for nothing. */
@@ -142,7 +142,35 @@ const metadata = fc.constantFrom<readonly Header[]>(
   [['x-amz-tagging', 'a=b']],
   [['x-amz-acl', 'public-read']],
 );
+const writeConditions = fc.constantFrom<readonly Header[]>(
+  [['If-None-Match', '*']],
+  [['If-Match', '{e0}']],
+  [['If-Match', '{e1}']],
+  [['If-Match', '"absent"']],
+);
+const readConditions = fc.constantFrom<readonly Header[]>(
+  [],
+  [['Range', 'bytes=1-3']],
+  [['Range', 'bytes=-2']],
+  [['Range', 'bytes=900000-']],
+  [
+    ['Range', 'bytes=0-1'],
+    ['If-Range', '{e0}'],
+  ],
+  [['If-None-Match', '{e0}']],
+  [['If-Match', '{e0}']],
+  [['If-Modified-Since', '{date}']],
+  [['If-Unmodified-Since', 'Thu, 01 Jan 1970 00:00:00 GMT']],
+  [['x-amz-checksum-mode', 'ENABLED']],
+);
+const sometimes = (headers: fc.Arbitrary<readonly Header[]>) =>
+  fc.oneof(
+    { weight: 3, arbitrary: fc.constant<readonly Header[]>([]) },
+    { weight: 1, arbitrary: headers },
+  );
 const upload: Pair = ['uploadId', '{u0}'];
+/** Path and id are drawn apart: half of the time they belong together. */
+const anyWritten = fc.constantFrom(0, 0, 0, 1, 5);
 const partNumber = fc.constantFrom('1', '1', '2', '3', '10000');
 const ofUpload = fc.constant('/{uploadPath0}');
 const copied = fc
@@ -195,12 +223,25 @@ const bucketReads = (
 const objectReads = 'acl tagging legal-hold retention torrent attributes'.split(' ');
 
 export const calls: readonly Call[] = [
-  call(24, 'PutObject', 'PUT', { body: bytes, headers: metadata, framing }),
+  call(24, 'PutObject', 'PUT', {
+    body: bytes,
+    headers: fc.tuple(metadata, sometimes(writeConditions)).map((both) => both.flat()),
+    framing,
+  }),
   call(8, 'CopyObject', 'PUT', { headers: copied }),
-  call(10, 'GetObject', 'GET', { query: anyVersion }),
+  call(10, 'GetObject', 'GET', { query: anyVersion, headers: readConditions }),
   call(2, 'GetPart', 'GET', { query: partNumber.map((given) => [['partNumber', given]]) }),
-  call(5, 'HeadObject', 'HEAD', { query: anyVersion }),
-  call(8, 'DeleteObject', 'DELETE', { query: anyVersion }),
+  call(5, 'HeadObject', 'HEAD', { query: anyVersion, headers: readConditions }),
+  ...['GET', 'HEAD', 'DELETE'].map((method) =>
+    call(4, `${method} of a version`, method, {
+      path: anyWritten.map((index) => `/{versionPath${index}}`),
+      query: anyWritten.map((index) => [['versionId', `{version${index}}`]]),
+    }),
+  ),
+  call(8, 'DeleteObject', 'DELETE', {
+    query: anyVersion,
+    headers: sometimes(writeConditions),
+  }),
   call(6, 'DeleteObjects', 'POST', {
     path: ofBucket,
     query: flag('delete'),
@@ -270,6 +311,7 @@ export const calls: readonly Call[] = [
   call(8, 'CompleteMultipartUpload', 'POST', {
     path: ofUpload,
     query: [upload],
+    headers: sometimes(writeConditions),
     body: document(documents.complete),
   }),
   call(2, 'AbortMultipartUpload', 'DELETE', { path: ofUpload, query: [upload] }),

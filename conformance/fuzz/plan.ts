@@ -1,9 +1,9 @@
 /**
  * What a history of requests is made of: plain data, so that fast-check can shrink and print it.
  * Texts are byte strings (latin1) with marks that are filled in when the request is sent:
- * {b1} a bucket of the history, {u0} an upload id seen, {v0} a version id, {e0} an ETag, {t0} a listing
- * token, {parts0} the Part elements of an upload's parts, {date} and {port}. Numbers count back from
- * the latest, and wrap.
+ * {b1} a bucket of the history, {u0} an upload id seen and {uploadPath0} its path, {v0} a version id,
+ * {version0} and {versionPath0} one with its path, {e0} an ETag, {t0} a listing token, {parts0} the Part
+ * elements of an upload, {date} now. Numbers count back from the latest, and wrap.
  */
 import type { Header } from './signing.ts';
 

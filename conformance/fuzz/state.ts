@@ -2,6 +2,12 @@
 import { elements, textOf, textsOf } from '../harness/xml.ts';
 import type { Answer } from './wire.ts';
 
+/** A version with the path it was written to. */
+interface Version {
+  readonly path: string;
+  readonly id: string;
+}
+
 interface Upload {
   readonly path: string;
   readonly id: string;
@@ -21,6 +27,7 @@ export class State {
   readonly buckets: readonly string[];
   readonly #uploads: Upload[] = [];
   readonly #versions: string[] = [];
+  readonly #written: Version[] = [];
   readonly #etags: string[] = [];
   readonly #tokens: string[] = [];
   readonly #nowMs: number;
@@ -33,34 +40,44 @@ export class State {
   /** Fills in the marks; `raw` for texts that are not part of a URL. */
   resolve(text: string): string {
     if (!text.includes('{')) return text;
-    return text.replace(/\{(b|u|v|e|t|parts|uploadPath)(\d+)\}|\{date\}/g, (mark, kind, digits) => {
-      const index = Number(digits ?? 0);
-      switch (kind) {
-        case 'b':
-          return this.buckets[index % this.buckets.length] ?? '';
-        case 'u':
-          return back(this.#uploads, index)?.id ?? 'no-upload';
-        case 'uploadPath':
-          return back(this.#uploads, index)?.path ?? `${this.buckets[0]}/k`;
-        case 'v':
-          return back(this.#versions, index) ?? 'null';
-        case 'e':
-          return back(this.#etags, index) ?? '"none"';
-        case 't':
-          return encodeURIComponent(back(this.#tokens, index) ?? 'a');
-        case 'parts':
-          return partElements(back(this.#uploads, index));
-        default:
-          return mark === '{date}' ? new Date(this.#nowMs).toUTCString() : mark;
-      }
-    });
+    return text.replace(
+      /\{(b|u|v|e|t|parts|uploadPath|version|versionPath)(\d+)\}|\{date\}/g,
+      (mark, kind, digits) => {
+        const index = Number(digits ?? 0);
+        switch (kind) {
+          case 'b':
+            return this.buckets[index % this.buckets.length] ?? '';
+          case 'u':
+            return back(this.#uploads, index)?.id ?? 'no-upload';
+          case 'uploadPath':
+            return back(this.#uploads, index)?.path ?? `${this.buckets[0]}/k`;
+          case 'v':
+            return back(this.#versions, index) ?? 'null';
+          case 'version':
+            return back(this.#written, index)?.id ?? 'null';
+          case 'versionPath':
+            return back(this.#written, index)?.path ?? `${this.buckets[1]}/k`;
+          case 'e':
+            return back(this.#etags, index) ?? '"none"';
+          case 't':
+            return encodeURIComponent(back(this.#tokens, index) ?? 'a');
+          case 'parts':
+            return partElements(back(this.#uploads, index));
+          default:
+            return mark === '{date}' ? new Date(this.#nowMs).toUTCString() : mark;
+        }
+      },
+    );
   }
 
   learn(asked: Asked, answer: Answer): void {
-    if (answer.status !== 200) return;
+    if (answer.status >= 300) return;
     const header = (wanted: string) => answer.headers.find(([name]) => name === wanted)?.[1];
     const version = header('x-amz-version-id');
-    if (version !== undefined) remember(this.#versions, version);
+    if (version !== undefined) {
+      remember(this.#versions, version);
+      remember(this.#written, { path: asked.path.slice(1), id: version });
+    }
     const etag = header('etag');
     if (etag !== undefined) remember(this.#etags, etag);
     const [, number] = /(?:^|&)partNumber=(\d+)/.exec(asked.query) ?? [];
