@@ -30,14 +30,17 @@ const groups = [
   },
 ];
 
+/** The two that have no name in the API have pages of other names. */
+const pages = { OptionsObject: 'RESTOPTIONSobject', PostObject: 'RESTObjectPOST' };
 const paths = { service: '/', bucket: '/BUCKET', object: '/BUCKET/KEY' };
 
 function row(operation) {
   const query = (operation.query ?? []).join('&');
   const call = `${operation.method} ${paths[operation.level]}${query === '' ? '' : `?${query}`}`;
   const header = operation.header === undefined ? '' : ` with \`${operation.header}\``;
-  const documentation = `https://docs.aws.amazon.com/AmazonS3/latest/API/API_${operation.name}.html`;
-  return `| [${operation.name}](${documentation}) | \`${call}\`${header} | \`${operation.iamAction}\` |`;
+  const documentation = `https://docs.aws.amazon.com/AmazonS3/latest/API/${pages[operation.name] ?? `API_${operation.name}`}.html`;
+  const permission = operation.isUnsigned === true ? 'none' : `\`${operation.iamAction}\``;
+  return `| [${operation.name}](${documentation}) | \`${call}\`${header} | ${permission} |`;
 }
 
 function render() {

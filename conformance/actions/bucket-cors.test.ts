@@ -11,6 +11,7 @@ import {
   GetBucketCorsCommand,
   PutBucketCorsCommand,
 } from '@aws-sdk/client-s3';
+import { anyOf, formBody, partsOf, postBody, signedPolicy } from '../harness/forms.ts';
 import { assertError, presignedPath, type RawResponse, unsignedPayload } from '../harness/http.ts';
 import { openTarget } from '../harness/target.ts';
 
@@ -198,6 +199,25 @@ test('a presigned URL is opened from a page', async () => {
   });
   assert.equal(answer.status, 200, answer.text);
   assert.equal(answer.headers['access-control-allow-origin'], page);
+});
+
+test('a form is answered with them, taken, redirected and refused', async () => {
+  const post = (fields: Record<string, string>, isSigned = true) => {
+    const signed = isSigned ? signedPolicy(s3, anyOf(Bucket, fields)) : {};
+    const parts = partsOf({ ...fields, ...signed });
+    const file = { name: 'file', value: 'hello', fileName: 'a.txt' };
+    return postBody(s3, Bucket, formBody([...parts, file]), { Origin: page });
+  };
+  for (const [status, answer] of [
+    [204, await post({ key: 'form' })],
+    [303, await post({ key: 'form', success_action_redirect: 'https://page.example/done' })],
+    [403, await post({ key: 'form' }, false)],
+  ] as const) {
+    assert.equal(answer.status, status, answer.text);
+    assert.equal(answer.headers['access-control-allow-origin'], page);
+    assert.equal(answer.headers['access-control-expose-headers'], 'ETag, x-amz-version-id');
+    assertVaries(answer);
+  }
 });
 
 test('a bucket without rules, and one that is not there, answer without', async () => {

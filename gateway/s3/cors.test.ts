@@ -184,8 +184,8 @@ describe('a rule', () => {
   test('of many names, and of what is no name, allows nothing', () => {
     const rules = [rule({ allowedHeaders: ['*'] })];
     const names = (count: number) => Array.from({ length: count }, (_, n) => `x-${n}`).join(',');
-    assert.ok(allowed(rules, 'o', 'GET', names(500)));
-    assert.equal(allowed(rules, 'o', 'GET', names(501)), undefined);
+    assert.ok(allowed(rules, 'o', 'GET', names(100)));
+    assert.equal(allowed(rules, 'o', 'GET', names(101)), undefined);
     assert.equal(allowed(rules, 'o', 'GET', 'a b'), undefined);
     assert.equal(allowed(rules, 'o', 'GET', 'ä'), undefined);
   });

@@ -172,20 +172,26 @@ const printable = /^[\u0020-\u007e]+$/;
 
 /** Case counts: browsers write origins in lower case and S3 compares them as they are. */
 function matches(pattern: string, text: string): boolean {
+  return pattern.includes('*') ? fits(ends(pattern), text) : pattern === text;
+}
+
+/** What stands before and behind the star. */
+type Ends = readonly [start: string, end: string];
+
+function ends(pattern: string): Ends {
   const star = pattern.indexOf('*');
-  if (star === -1) return pattern === text;
-  return (
-    text.length >= pattern.length - 1 &&
-    text.startsWith(pattern.slice(0, star)) &&
-    text.endsWith(pattern.slice(star + 1))
-  );
+  return [pattern.slice(0, star), pattern.slice(star + 1)];
+}
+
+function fits([start, end]: Ends, text: string): boolean {
+  return text.length >= start.length + end.length && text.startsWith(start) && text.endsWith(end);
 }
 
 /**
- * More names than a request here may have headers (limits.ts): the preflight of a request that would
- * be refused. It bounds what an unsigned request can cost against a configuration of many patterns.
+ * Requests of browsers have some dozen. It bounds what a preflight, which nobody signs, can cost against
+ * a configuration of 64 KB of patterns: some milliseconds.
  */
-const maxRequestedHeaders = 500;
+const maxRequestedHeaders = 100;
 
 /** In lower case, each once; undefined for what can be no list of header names. */
 function requestedHeaders(header: string | undefined): readonly string[] | undefined {
@@ -200,11 +206,11 @@ function requestedHeaders(header: string | undefined): readonly string[] | undef
 
 function allowsHeaders({ allowedHeaders }: CorsRule, requested: readonly string[]): boolean {
   if (requested.length === 0 || allowedHeaders.includes('*')) return true;
-  const patterns = allowedHeaders.map((pattern) => pattern.toLowerCase());
-  const exact = new Set(patterns);
-  const wild = patterns.filter((pattern) => pattern.includes('*'));
+  const patterns = new Set(allowedHeaders.map((pattern) => pattern.toLowerCase()));
+  // Taken apart once: 64 KB of patterns against 100 names are 200,000 comparisons.
+  const wild = [...patterns].filter((pattern) => pattern.includes('*')).map(ends);
   return requested.every(
-    (name) => exact.has(name) || wild.some((pattern) => matches(pattern, name)),
+    (name) => patterns.has(name) || wild.some((pattern) => fits(pattern, name)),
   );
 }
 
