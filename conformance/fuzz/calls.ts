@@ -142,6 +142,23 @@ const metadata = fc.constantFrom<readonly Header[]>(
   [['x-amz-tagging', 'a=b']],
   [['x-amz-acl', 'public-read']],
 );
+const sometimes = (headers: fc.Arbitrary<readonly Header[]>) =>
+  fc.oneof(
+    { weight: 3, arbitrary: fc.constant<readonly Header[]>([]) },
+    { weight: 1, arbitrary: headers },
+  );
+const digests = fc
+  .constantFrom('md5', 'crc32', 'sha1', 'sha256', 'sha512')
+  .map((name): readonly Header[] => [[`x-amz-checksum-${name}`, `{${name}}`]]);
+const uploadChecksums = fc
+  .tuple(
+    fc.constantFrom('CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256', 'SHA512', 'XXHASH3'),
+    fc.constantFrom('COMPOSITE', 'FULL_OBJECT'),
+  )
+  .map(([algorithm, type]): readonly Header[] => [
+    ['x-amz-checksum-algorithm', algorithm],
+    ['x-amz-checksum-type', type],
+  ]);
 const writeConditions = fc.constantFrom<readonly Header[]>(
   [['If-None-Match', '*']],
   [['If-Match', '{e0}']],
@@ -163,11 +180,6 @@ const readConditions = fc.constantFrom<readonly Header[]>(
   [['If-Unmodified-Since', 'Thu, 01 Jan 1970 00:00:00 GMT']],
   [['x-amz-checksum-mode', 'ENABLED']],
 );
-const sometimes = (headers: fc.Arbitrary<readonly Header[]>) =>
-  fc.oneof(
-    { weight: 3, arbitrary: fc.constant<readonly Header[]>([]) },
-    { weight: 1, arbitrary: headers },
-  );
 const upload: Pair = ['uploadId', '{u0}'];
 /** Path and id are drawn apart: half of the time they belong together. */
 const anyWritten = fc.constantFrom(0, 0, 0, 1, 5);
@@ -225,7 +237,9 @@ const objectReads = 'acl tagging legal-hold retention torrent attributes'.split(
 export const calls: readonly Call[] = [
   call(24, 'PutObject', 'PUT', {
     body: bytes,
-    headers: fc.tuple(metadata, sometimes(writeConditions)).map((both) => both.flat()),
+    headers: fc
+      .tuple(metadata, sometimes(writeConditions), sometimes(digests))
+      .map((all) => all.flat()),
     framing,
   }),
   call(8, 'CopyObject', 'PUT', { headers: copied }),
@@ -296,10 +310,14 @@ export const calls: readonly Call[] = [
     query: flag('versioning'),
     body: document(documents.versioning),
   }),
-  call(7, 'CreateMultipartUpload', 'POST', { query: flag('uploads'), headers: metadata }),
+  call(7, 'CreateMultipartUpload', 'POST', {
+    query: flag('uploads'),
+    headers: fc.tuple(metadata, sometimes(uploadChecksums)).map((all) => all.flat()),
+  }),
   call(9, 'UploadPart', 'PUT', {
     path: ofUpload,
     query: partNumber.map((given) => [['partNumber', given], upload]),
+    headers: sometimes(digests),
     body: bytes,
     framing,
   }),

@@ -52,10 +52,7 @@ export function encode(plan: Plan, state: State, where: Where): Encoded {
   const headers: Header[] = [
     ...planned.headers,
     ...plan.headers.map(
-      ([name, value]): Header => [
-        name,
-        value === '{md5}' ? createHash('md5').update(content).digest('base64') : resolve(value),
-      ],
+      ([name, value]): Header => [name, digestOf(value, content) ?? resolve(value)],
     ),
   ];
   if (plan.body.kind === 'form') {
@@ -203,7 +200,7 @@ function signedChunks(
 ): Sent {
   const { form, chunk, chunkedTransfer, edits } = framing;
   const trailers = framing.trailers.map(
-    ([name, value]): Header => [name, value === '{crc32}' ? crc32Base64(content) : value],
+    ([name, value]): Header => [name, digestOf(value, content) ?? value],
   );
   const headers: Header[] = [
     ...request.headers,
@@ -245,6 +242,14 @@ function signedChunks(
     body: body.length === 0 ? Buffer.from('0\r\n\r\n') : Buffer.concat(around),
     framing: 'Transfer-Encoding: chunked',
   };
+}
+
+/** Of the body, where a value is the mark of a digest. */
+function digestOf(value: string, content: Buffer): string | undefined {
+  const [, name] = /^\{(md5|sha1|sha256|sha512|crc32)\}$/.exec(value) ?? [];
+  if (name === undefined) return undefined;
+  if (name === 'crc32') return crc32Base64(content);
+  return createHash(name).update(content).digest('base64');
 }
 
 function crc32Base64(bytes: Buffer): string {

@@ -3,7 +3,8 @@
  * Texts are byte strings (latin1) with marks that are filled in when the request is sent:
  * {b1} a bucket of the history, {u0} an upload id seen and {uploadPath0} its path, {v0} a version id,
  * {version0} and {versionPath0} one with its path, {e0} an ETag, {t0} a listing token, {parts0} the Part
- * elements of an upload, {date} now. Numbers count back from the latest, and wrap.
+ * elements of an upload, {date} now, {md5}, {crc32}, {sha1}, {sha256} and {sha512} the body's. Numbers
+ * count back from the latest, and wrap.
  */
 import type { Header } from './signing.ts';
 

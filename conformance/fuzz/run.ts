@@ -28,6 +28,8 @@ export interface FuzzOptions {
   readonly seed: number;
   /** Histories that run at once. */
   readonly lanes?: number;
+  /** Worker processes of the gateway. */
+  readonly workers?: number;
   readonly log?: (line: string) => void;
 }
 
@@ -64,6 +66,7 @@ export async function fuzz(options: FuzzOptions): Promise<FuzzReport> {
   const { seed, lanes = 2 } = options;
   // Everything that a header can reach is open: old signatures, and headers of a proxy.
   const gateway = await Gateway.start({
+    workers: options.workers ?? 1,
     args: ['--domain', domain, '--sigv2', '--trusted-proxy', '127.0.0.1', '--public-host', 'x'],
   });
   try {
@@ -229,7 +232,8 @@ if (process.argv[1] === import.meta.filename) {
     options: {
       requests: { type: 'string', default: '100000' },
       seed: { type: 'string' },
-      lanes: { type: 'string', default: '2' },
+      lanes: { type: 'string', default: '3' },
+      workers: { type: 'string', default: '1' },
     },
   });
   const began = performance.now();
@@ -237,6 +241,7 @@ if (process.argv[1] === import.meta.filename) {
     requests: Number(values.requests),
     seed: chooseSeed(values.seed),
     lanes: Number(values.lanes),
+    workers: Number(values.workers),
     log: (line) => console.log(line),
   });
   console.log(JSON.stringify(report, null, 1));
