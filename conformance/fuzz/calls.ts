@@ -1,66 +1,35 @@
 /** Valid requests of every call, on names that earlier requests of a history have made. */
 import fc from 'fast-check';
 import { documents } from './documents.ts';
-import type { Body, Filling, Form, Framing, Pair, Plan, StreamingForm } from './plan.ts';
+import {
+  anyVersion,
+  anyWritten,
+  bucketReads,
+  bytes,
+  copied,
+  digests,
+  document,
+  flag,
+  framing,
+  limit,
+  listing,
+  metadata,
+  noBody,
+  objectReads,
+  ofBucket,
+  ofObject,
+  ofUpload,
+  partNumber,
+  plain,
+  postForm,
+  readConditions,
+  sometimes,
+  upload,
+  uploadChecksums,
+  writeConditions,
+} from './ingredients.ts';
+import type { Body, Framing, Pair, Plan } from './plan.ts';
 import type { Header } from './signing.ts';
-
-export const bucketName = fc.constantFrom(...'{b0} {b0} {b0} {b1} {b1} {b1} {b1} {b2}'.split(' '));
-const keyWords = ['k', 'k', 'k', 'a/b', 'a/c', 'a/d/e', 'dir/', '%C3%A9', 'x%20y', '0'] as const;
-const key = fc.constantFrom(...keyWords);
-/** An object that stands before the first history: parts copied from it are large for nothing. */
-const largeSource = 'fuzz-large/large';
-
-const small = fc.nat(300);
-const lengths = fc.oneof(
-  { weight: 60, arbitrary: small },
-  { weight: 3, arbitrary: fc.integer({ min: 60_000, max: 140_000 }) },
-  { weight: 1, arbitrary: fc.constantFrom(65_536, 262_144, 600_000) },
-);
-export const poolBytes = 8 * 1024 * 1024;
-export const filling: fc.Arbitrary<Filling> = fc.record({
-  offset: fc.nat(poolBytes / 2),
-  length: lengths,
-});
-
-const bytes: fc.Arbitrary<Body> = filling.map((given) => ({ kind: 'bytes', filling: given }));
-const document = (texts: readonly string[]): fc.Arbitrary<Body> =>
-  fc.constantFrom(...texts).map((text) => ({ kind: 'document', text, edits: [] }));
-const noBody: fc.Arbitrary<Body> = fc.constant({ kind: 'none' });
-
-const streamingForms: readonly StreamingForm[] = [
-  'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
-  'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER',
-  'STREAMING-UNSIGNED-PAYLOAD-TRAILER',
-];
-const plain: Framing = { kind: 'length' };
-export const framing: fc.Arbitrary<Framing> = fc.oneof(
-  { weight: 8, arbitrary: fc.constant(plain) },
-  {
-    weight: 1,
-    arbitrary: fc
-      .integer({ min: 1, max: 9000 })
-      .map((chunk): Framing => ({ kind: 'chunked', chunk })),
-  },
-  {
-    weight: 4,
-    arbitrary: fc
-      .record({
-        form: fc.constantFrom(...streamingForms),
-        chunk: fc.constantFrom(64, 8192, 8192, 65_536, 65_536),
-        chunkedTransfer: fc.boolean(),
-        // {crc32} is filled in by what frames the body.
-        hasTrailer: fc.boolean(),
-      })
-      .map(
-        ({ hasTrailer, ...given }): Framing => ({
-          kind: 'aws-chunked',
-          ...given,
-          trailers: hasTrailer ? [['x-amz-checksum-crc32', '{crc32}']] : [],
-          edits: [],
-        }),
-      ),
-  },
-);
 
 interface Call {
   readonly weight: number;
@@ -74,9 +43,6 @@ interface CallParts {
   readonly body?: fc.Arbitrary<Body>;
   readonly framing?: fc.Arbitrary<Framing>;
 }
-
-export const ofBucket = bucketName.map((name) => `/${name}`);
-const ofObject = fc.tuple(bucketName, key).map(([name, given]) => `/${name}/${given}`);
 
 function call(weight: number, name: string, method: string, parts: CallParts): Call {
   const query = Array.isArray(parts.query) ? fc.constant(parts.query) : parts.query;
@@ -103,136 +69,6 @@ function call(weight: number, name: string, method: string, parts: CallParts): C
     );
   return { weight, arbitrary };
 }
-
-const flag = (...names: readonly string[]): readonly Pair[] =>
-  names.map((name) => [name, undefined] as const);
-const maybe = (...choices: readonly (readonly Pair[])[]) => fc.constantFrom([], ...choices);
-const version: Pair = ['versionId', '{v0}'];
-const anyVersion = maybe([], [version], [['versionId', '{v2}']], [['versionId', 'null']]);
-const limit = fc.constantFrom<string>('0', '1', '2', '3', '1000');
-const listing = (limitName: string, markers: readonly (readonly Pair[])[]) =>
-  fc
-    .record({
-      limit,
-      prefix: fc.constantFrom<readonly Pair[]>([], [['prefix', 'a/']], [['prefix', '']]),
-      delimiter: fc.constantFrom<readonly Pair[]>(
-        [],
-        [],
-        [['delimiter', '/']],
-        [['delimiter', 'a/']],
-      ),
-      marker: fc.constantFrom<readonly Pair[]>([], ...markers),
-      encoding: fc.constantFrom<readonly Pair[]>([], [['encoding-type', 'url']]),
-    })
-    .map((given): readonly Pair[] => [
-      [limitName, given.limit],
-      ...given.prefix,
-      ...given.delimiter,
-      ...given.marker,
-      ...given.encoding,
-    ]);
-const metadata = fc.constantFrom<readonly Header[]>(
-  [],
-  [],
-  [['Content-Type', 'text/plain']],
-  [
-    ['x-amz-meta-a', '1'],
-    ['Cache-Control', 'no-cache'],
-  ],
-  [['x-amz-tagging', 'a=b']],
-  [['x-amz-acl', 'public-read']],
-);
-const sometimes = (headers: fc.Arbitrary<readonly Header[]>) =>
-  fc.oneof(
-    { weight: 3, arbitrary: fc.constant<readonly Header[]>([]) },
-    { weight: 1, arbitrary: headers },
-  );
-const digests = fc
-  .constantFrom('md5', 'crc32', 'sha1', 'sha256', 'sha512')
-  .map((name): readonly Header[] => [[`x-amz-checksum-${name}`, `{${name}}`]]);
-const uploadChecksums = fc
-  .tuple(
-    fc.constantFrom('CRC32', 'CRC32C', 'CRC64NVME', 'SHA1', 'SHA256', 'SHA512', 'XXHASH3'),
-    fc.constantFrom('COMPOSITE', 'FULL_OBJECT'),
-  )
-  .map(([algorithm, type]): readonly Header[] => [
-    ['x-amz-checksum-algorithm', algorithm],
-    ['x-amz-checksum-type', type],
-  ]);
-const writeConditions = fc.constantFrom<readonly Header[]>(
-  [['If-None-Match', '*']],
-  [['If-Match', '{e0}']],
-  [['If-Match', '{e1}']],
-  [['If-Match', '"absent"']],
-);
-const readConditions = fc.constantFrom<readonly Header[]>(
-  [],
-  [['Range', 'bytes=1-3']],
-  [['Range', 'bytes=-2']],
-  [['Range', 'bytes=900000-']],
-  [
-    ['Range', 'bytes=0-1'],
-    ['If-Range', '{e0}'],
-  ],
-  [['If-None-Match', '{e0}']],
-  [['If-Match', '{e0}']],
-  [['If-Modified-Since', '{date}']],
-  [['If-Unmodified-Since', 'Thu, 01 Jan 1970 00:00:00 GMT']],
-  [['x-amz-checksum-mode', 'ENABLED']],
-);
-const upload: Pair = ['uploadId', '{u0}'];
-/** Path and id are drawn apart: half of the time they belong together. */
-const anyWritten = fc.constantFrom(0, 0, 0, 1, 5);
-const partNumber = fc.constantFrom('1', '1', '2', '3', '10000');
-const ofUpload = fc.constant('/{uploadPath0}');
-const copied = fc
-  .constantFrom(
-    '{b0}/k',
-    '/{b1}/k',
-    '{b1}/a/b?versionId={v0}',
-    '{b1}/k?versionId={v1}',
-    largeSource,
-  )
-  .map((source): readonly Header[] => [['x-amz-copy-source', source]]);
-const postForm: fc.Arbitrary<Body> = fc
-  .record({
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: S3's own variable
-    key: fc.constantFrom('k', 'a/${filename}', 'form'),
-    fields: fc.subarray<Pair>([
-      ['Content-Type', 'text/plain'],
-      ['x-amz-meta-a', '1'],
-      ['acl', 'private'],
-      ['success_action_status', '201'],
-      ['success_action_redirect', 'http://app.example/done'],
-      ['tagging', '<Tagging><TagSet><Tag><Key>a</Key><Value>b</Value></Tag></TagSet></Tagging>'],
-    ]),
-    conditions: fc.subarray([
-      '["content-length-range",0,1048576]',
-      '["starts-with","$key",""]',
-      '["starts-with","$Content-Type","text/"]',
-      '{"bucket":"{b0}"}',
-    ]),
-    filling,
-    signature: fc.constantFrom<Form['signature'][]>('v4', 'v4', 'v4', 'v2', 'none', 'wrong'),
-  })
-  .map((given) => ({
-    kind: 'form',
-    form: {
-      ...given,
-      expiration: '2099-01-01T00:00:00.000Z',
-      filename: 'file.txt',
-      policyEdits: [],
-      edits: [],
-      boundary: 'xYzZY',
-    },
-  }));
-
-const bucketReads = (
-  'acl cors location versioning tagging lifecycle policy policyStatus encryption website logging ' +
-  'notification replication accelerate requestPayment object-lock ownershipControls metrics ' +
-  'publicAccessBlock analytics inventory intelligent-tiering abac session'
-).split(' ');
-const objectReads = 'acl tagging legal-hold retention torrent attributes'.split(' ');
 
 export const calls: readonly Call[] = [
   call(24, 'PutObject', 'PUT', {
