@@ -47,6 +47,18 @@ const layers = [
     instead: 'pass what is needed as an argument, or move the code up to the engine',
   },
   {
+    in: 'blobseer-client/remote/wire/',
+    may: [
+      'blobseer-client/errors.ts',
+      'blobseer-client/algorithms/',
+      'blobseer-client/remote/testing/',
+    ],
+    purely: true,
+    packages: ['@node-rs/crc32'],
+    why: "BlobSeer's wire formats are pure functions over bytes, for both ends",
+    instead: 'take the bytes as an argument, or move the code to what holds the socket',
+  },
+  {
     in: 'blobseer-client/',
     may: ['blobseer-client/'],
     why: 'the BlobSeer client knows nothing of S3',
@@ -271,6 +283,7 @@ function selfTest() {
     ],
     ['gateway/operations/get.test.ts', "import { app } from '../app.ts';"],
     ['blobseer-client/embedded/lmdb.ts', "import { open } from 'lmdb';"],
+    ['blobseer-client/remote/wire/a.ts', "import { a } from '../../errors.ts';"],
     ['conformance/actions/a.test.ts', "import { sign } from 'aws4';"],
     ['gateway/testing/requests.ts', "import { sign } from 'aws4';"],
   ];
@@ -294,6 +307,8 @@ function selfTest() {
     ['gateway/cli.ts', "import { request } from './testing/requests.ts';"],
     ['blobseer-client/blob.ts', "import { S3Error } from '../gateway/s3/errors.ts';"],
     ['blobseer-client/algorithms/tree.ts', "import { a } from '../blobseer.ts';"],
+    ['blobseer-client/remote/wire/a.ts', "import { connect } from 'node:net';"],
+    ['blobseer-client/remote/wire/a.ts', "import { a } from '../transport.ts';"],
     ['conformance/actions/a.test.ts', "import { a } from '../../gateway/clock.ts';"],
   ];
   for (const [file, text] of wrong) {
