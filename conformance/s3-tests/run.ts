@@ -104,6 +104,8 @@ function parse(args: readonly string[]) {
 
 async function main(options: Options): Promise<number> {
   const work = mkdtempSync(path.join(tmpdir(), 'blobseer-s3-tests.'));
+  // The gateway's folder and pytest's are made in it, so that nothing is left when the run is cut short.
+  process.env.TMPDIR = work;
   let gateway: Gateway | undefined;
   process.on('exit', () => rmSync(work, { recursive: true, force: true }));
   try {
