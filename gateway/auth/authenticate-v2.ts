@@ -7,6 +7,7 @@
  * takes such parameters for headers, so all of them must be signed: none can be added to a URL.
  */
 import { S3Error } from '../s3/errors.ts';
+import { headerName, trimBlanks, unsendable } from '../s3/headers.ts';
 import { isoSeconds, parseHeaderDate } from './amz-date.ts';
 import type { Authenticated, AuthenticateInput } from './authenticate.ts';
 import { authorizationArgument, type Via } from './credential.ts';
@@ -22,7 +23,6 @@ import {
   signatureV2Of,
   signedNames,
   stringToSignV2,
-  trimBlanks,
 } from './sigv2.ts';
 import { algorithm, canonicalPath, type Pair } from './sigv4.ts';
 
@@ -175,23 +175,24 @@ function onlyValue(parameters: readonly Parameter[], name: string): string | und
   return second === undefined && isNonEmpty(first?.value) ? first?.value : undefined;
 }
 
-/** What no header could hold; a line break would let one string to sign pass for another. */
-const unsendable = /[^\t\x20-\x7e\x80-\xff]/;
-
-/** The headers, and of the query what stands for one that was not sent. */
+/**
+ * The headers, and of the query what stands for one that was not sent. Throws InvalidArgument for what
+ * no header could be, since one string to sign would pass for another: a line break in a value begins
+ * the next header, and a colon in the name `x-amz-copy-source:/b/k` makes it sign as the header
+ * x-amz-copy-source, which it is not.
+ */
 function withParameters(sent: readonly Pair[], parameters: readonly Parameter[]): Pair[] {
   const names = new Set(sent.map(([name]) => name.toLowerCase()));
-  const standing: Pair[] = [];
+  const standing = new Map<string, string>();
   for (const { name: given, value = '' } of parameters) {
     const name = given.toLowerCase();
     if (names.has(name)) continue;
     if (!name.startsWith('x-amz-') && name !== 'content-type' && name !== 'content-md5') continue;
     // Repeats would be signed as one value with a comma, which is another header's text.
-    const isRepeated = standing.some(([earlier]) => earlier === name);
-    if (isRepeated || unsendable.test(name) || unsendable.test(value)) {
+    if (standing.has(name) || !headerName.test(name) || unsendable.test(value)) {
       throw new S3Error('InvalidArgument', { fields: { ArgumentName: given } });
     }
-    standing.push([name, value]);
+    standing.set(name, value);
   }
   return [...sent, ...standing];
 }

@@ -341,6 +341,18 @@ test('what would let one string to sign pass for another is refused', () => {
     byQuery(twice, ['GET', '', '', soon, 'x-amz-copy-source:b/x,y', '/b/k']),
     'InvalidArgument',
   );
+  // A name that no header has, signed as the header up to its colon, which the request then lacks:
+  // a URL that copies would store whatever its holder sends.
+  const copyLines = ['PUT', '', '', soon, 'x-amz-copy-source:/b/x:1', '/b/k'];
+  for (const [name, rest] of [
+    ['x-amz-copy-source:/b/x', '1'],
+    ['x-amz-copy-source%3A/b/x', '1'],
+    ['x-amz-copy-source:/b/x:1', ''],
+  ]) {
+    refusal(byQuery(`${name}=${rest}&`, copyLines, { method: 'PUT' }), 'InvalidArgument');
+  }
+  const honest = byQuery('x-amz-copy-source=/b/x:1&', copyLines, { method: 'PUT' });
+  assert.equal(authenticate(honest).kind, 'signed');
 });
 
 test('signatures of both versions in one request are refused', () => {

@@ -10,6 +10,7 @@
  * Text has one character per byte, as Node hands out headers and URLs.
  */
 import { createHmac, timingSafeEqual } from 'node:crypto';
+import { trimBlanks } from '../s3/headers.ts';
 import type { Pair } from './sigv4.ts';
 
 /** HMAC-SHA1 in base64: 28 characters. */
@@ -98,11 +99,6 @@ export function amzHeaderLines(headers: readonly Pair[]): string {
     .sort()
     .map((name) => `${name}:${values.get(name)}\n`)
     .join('');
-}
-
-/** Blank and tab only: JavaScript's `trim` takes U+00A0 off, which here is a byte of a letter. */
-export function trimBlanks(text: string): string {
-  return text.replace(/^[ \t]+|[ \t]+$/g, '');
 }
 
 export interface Resource {

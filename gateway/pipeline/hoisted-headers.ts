@@ -7,13 +7,12 @@
 import type { Headers, Query } from '../operations/operation.ts';
 import { checksumAlgorithms, checksumHeader, createDigest } from '../s3/checksums.ts';
 import { invalidArgument } from '../s3/errors.ts';
+import { headerName, trimBlanks, unsendable } from '../s3/headers.ts';
 
 /** What the query of a presigned URL of version 2 stands for beside x-amz-* headers. */
 const version2Names: ReadonlySet<string> = new Set(['content-md5', 'content-type']);
 
-/** A token (RFC 9110 section 5.6.2) in lower case. */
-const headerName = /^x-amz-[!#$%&'*+.^_`|~0-9a-z-]+$/;
-const unsendable = /[^\t\u0020-\u007e\u0080-\u00ff]/;
+const hoistedPrefix = 'x-amz-';
 
 /** Said of the transfer or the signature: the former only the sender knows, the latter is auth's. */
 const neverHoisted: ReadonlySet<string> = new Set([
@@ -54,13 +53,12 @@ export function withHoistedHeaders(headers: Headers, query: Query): Headers {
   for (const [givenName, text] of query.entries) {
     const name = givenName.toLowerCase();
     const isOfVersion2 = isVersion2 && version2Names.has(name);
-    if (!headerName.test(name) && !isOfVersion2) continue;
+    const isHoisted = name.startsWith(hoistedPrefix) && headerName.test(name);
+    if (!isHoisted && !isOfVersion2) continue;
     if (neverHoisted.has(name) || hoisted.has(name)) continue;
     if (headers.get(name) !== undefined) continue;
     // Header values are one character per byte.
-    const value = Buffer.from(text)
-      .toString('latin1')
-      .replace(/^[ \t]+|[ \t]+$/g, '');
+    const value = trimBlanks(Buffer.from(text).toString('latin1'));
     if (checksumsOfNothing.get(name) === value) continue;
     if (unsendable.test(value)) throw invalidArgument(name, text);
     hoisted.set(name, value);

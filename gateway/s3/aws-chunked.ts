@@ -11,6 +11,7 @@
  */
 import { createHash, type Hash } from 'node:crypto';
 import { S3Error } from './errors.ts';
+import { headerName } from './headers.ts';
 
 /**
  * Checks signatures, in the order in which the chunks came. False or a throw refuses the body: false is
@@ -49,8 +50,6 @@ const signatureTrailer = 'x-amz-trailer-signature';
 
 const chunkHeader = /^([0-9a-fA-F]{1,16})((?:;[^;\r\n]*)*)$/;
 const signatureForm = /^[0-9a-f]{64}$/;
-/** RFC 9110 section 5.6.2. */
-const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const cr = 0x0d;
 const lf = 0x0a;
 

@@ -6,6 +6,7 @@
  * Standard, section 3.2 (what browsers make of them).
  */
 import { S3Error } from './errors.ts';
+import { headerName } from './headers.ts';
 import { element, type Fragment, optional } from './xml.ts';
 import { children, childText, parseXml, type XmlNode } from './xml-parse.ts';
 
@@ -26,8 +27,6 @@ const maxIdLength = 255;
 /** S3's type for it is a 32-bit integer. */
 const maxMaxAgeSeconds = 2 ** 31 - 1;
 const methods: ReadonlySet<string> = new Set(['GET', 'PUT', 'POST', 'DELETE', 'HEAD']);
-/** RFC 9110 section 5.6.2: what a header name is made of. */
-const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 
 /** The rules of a CORSConfiguration, in order. Throws MalformedXML, and InvalidRequest with S3's reasons. */
 export function parseCorsConfiguration(document: Uint8Array): readonly CorsRule[] {
@@ -86,7 +85,8 @@ function checkExposed(header: string): string {
     );
   }
   // It is answered in a header itself, where other characters could not stand.
-  if (!token.test(header)) throw invalid(`ExposeHeader "${header}" contains invalid character.`);
+  if (!headerName.test(header))
+    throw invalid(`ExposeHeader "${header}" contains invalid character.`);
   return header;
 }
 
@@ -201,7 +201,7 @@ function requestedHeaders(header: string | undefined): readonly string[] | undef
     .filter((name) => name !== '');
   const distinct = [...new Set(names)];
   if (distinct.length > maxRequestedHeaders) return undefined;
-  return distinct.every((name) => token.test(name)) ? distinct : undefined;
+  return distinct.every((name) => headerName.test(name)) ? distinct : undefined;
 }
 
 function allowsHeaders({ allowedHeaders }: CorsRule, requested: readonly string[]): boolean {

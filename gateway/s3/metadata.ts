@@ -5,7 +5,7 @@
  * Source: Amazon S3 User Guide, "Working with object metadata".
  */
 import { S3Error } from './errors.ts';
-import type { HeaderReader } from './headers.ts';
+import { type HeaderReader, headerName } from './headers.ts';
 
 const prefix = 'x-amz-meta-';
 /** Over names (without the prefix) and values, in UTF-8. */
@@ -26,8 +26,6 @@ export function userMetadata(headers: HeaderReader): Readonly<Record<string, str
   return Object.fromEntries(entries);
 }
 
-/** RFC 9110 section 5.6.2. */
-const headerName = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
 const plainText = /^[\t\u0020-\u007e]*$/;
 /** What Jakarta Mail, by which S3 encodes, takes for ASCII. CR and LF count as that, and are encoded. */
 const ascii = /[\t\n\r\u0020-\u007e]/g;

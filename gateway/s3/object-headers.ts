@@ -1,6 +1,6 @@
 /** The headers that S3 keeps with an object as they came, its storage class, and the response-* overrides. */
 import { invalidArgument, S3Error } from './errors.ts';
-import type { HeaderReader } from './headers.ts';
+import { type HeaderReader, unsendable } from './headers.ts';
 
 /** What S3 answers where the client named no type. */
 export const defaultContentType = 'binary/octet-stream';
@@ -101,8 +101,6 @@ const overrides = {
   'response-content-disposition': 'content-disposition',
   'response-content-encoding': 'content-encoding',
 } as const;
-/** What Node refuses to send in a header: everything beyond latin1, and controls but tab. */
-const unsendable = /[^\t\u0020-\u007e\u0080-\u00ff]/;
 
 /**
  * Headers (lower case) that the query's response-* parameters set. Throws InvalidArgument for a value
