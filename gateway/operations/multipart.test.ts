@@ -226,6 +226,22 @@ test('part numbers, absent uploads and other keys', async () => {
   );
 });
 
+test('a long list of parts lets other requests in between', async () => {
+  const bucket = await gateway.bucket();
+  const body = `<CompleteMultipartUpload>${'<Part/>'.repeat(20_000)}</CompleteMultipartUpload>`;
+  const call = { bucket, key: 'k', query: { uploadId: 'absent' }, body };
+  let isDone = false;
+  const refused = assert.rejects(
+    gateway.call('CompleteMultipartUpload', call).finally(() => {
+      isDone = true;
+    }),
+    s3Error('MalformedXML'),
+  );
+  const turn = new Promise<boolean>((resolve) => setImmediate(() => resolve(isDone)));
+  assert.equal(await turn, false, 'the document is read in one go');
+  await refused;
+});
+
 test('a completion asked for twice answers twice, and only for the same parts', async () => {
   const bucket = await gateway.bucket();
   const upload = await uploadOf(bucket, 'k');

@@ -20,7 +20,7 @@ import { writeConditions } from '../s3/conditions.ts';
 import { S3Error } from '../s3/errors.ts';
 import { checkKey } from '../s3/names.ts';
 import { element } from '../s3/xml.ts';
-import { children, childText, parseXml, requiredText, type XmlNode } from '../s3/xml-parse.ts';
+import { children, childText, parseLargeXml, requiredText, type XmlNode } from '../s3/xml-parse.ts';
 import type { Services } from '../services.ts';
 import { newObjectAcl } from './acl.ts';
 import { newVersionHeader, noContent, quoted, xmlAnswer } from './answers.ts';
@@ -116,7 +116,7 @@ export async function completeMultipartUpload(
   refuseUnsupported(headers);
   const placed = await completeUpload(services, {
     ...uploadPlace(request),
-    named: namedParts(request.document),
+    named: await namedParts(request.document),
     expected: {
       size: announcedObjectSize(headers),
       checksum: announcedObjectChecksum(headers),
@@ -152,8 +152,8 @@ function completed(
   return { ...answer, headers: { ...answer.headers, ...headers } };
 }
 
-function namedParts(document: Buffer): NamedPart[] {
-  const parts = children(parseXml(document, 'CompleteMultipartUpload'), 'Part');
+async function namedParts(document: Buffer): Promise<NamedPart[]> {
+  const parts = children(await parseLargeXml(document, 'CompleteMultipartUpload'), 'Part');
   if (parts.length > maxPartNumber) throw new S3Error('MalformedXML');
   return parts.map(namedPart);
 }
