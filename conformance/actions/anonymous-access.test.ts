@@ -111,6 +111,16 @@ test('nobody uploads in parts, has buckets, or sets anything', async () => {
   for (const call of calls) assertError(await anonymously(call), 403, 'AccessDenied');
 });
 
+test('nobody copies without a signature, into what is open to everybody either', async () => {
+  const copied = await anonymously({
+    method: 'PUT',
+    path: `/${writable}/copied`,
+    headers: { 'x-amz-copy-source': `${listed}/open` },
+  });
+  assertError(copied, 403, 'AccessDenied', { Message: /authenticate/ });
+  assertError(await s3.get(writable, 'copied'), 404, 'NoSuchKey');
+});
+
 test('overrides of response headers are refused without a signature', async () => {
   const path = `/${closed}/open?response-content-type=text%2Fhtml`;
   assertError(await anonymously({ path }), 400, 'InvalidRequest', {

@@ -178,6 +178,15 @@ test('what nobody uploads is everybody’s who does not sign', async () => {
   assert.equal((await get(bucket, 'k', alice)).status, 200);
 });
 
+test('nobody copies without a signature, whatever is open to everybody', async () => {
+  const bucket = await bucketWith('public-read-write');
+  await put(bucket, 'k', alice, 'public-read');
+  const headers = { 'x-amz-copy-source': `${bucket}/k` };
+  const copy = { bucket, key: 'copy', headers };
+  await denied(gateway.call('CopyObject', { ...copy, user: 'anonymous' }));
+  assert.equal((await gateway.call('CopyObject', { ...copy, user: bob })).status, 200);
+});
+
 test('a copy needs READ on its source and is private', async () => {
   const from = await gateway.bucket('Enabled');
   const hidden = await put(from, 'k', alice);

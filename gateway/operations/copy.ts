@@ -23,6 +23,12 @@ import { refuseUnsupported } from './unsupported.ts';
 export async function copyObject(request: S3Request, services: Services): Promise<S3Response> {
   const { headers, key } = request;
   const bucket = loadedBucket(request);
+  // "All CopyObject requests must be authenticated" (API_CopyObject), whatever is open to everybody.
+  if (request.identity === undefined) {
+    throw new S3Error('AccessDenied', {
+      message: 'Anonymous users cannot copy objects.  Please authenticate.',
+    });
+  }
   checkKey(key);
   refuseUnsupported(headers);
   const source = sourceAddress(request, services);
