@@ -239,6 +239,17 @@ test('what would change the result and is not built is refused, never ignored', 
   assertError(await s3.get(bucket, 'refused'), 404, 'NoSuchKey');
 });
 
+test('a version cannot be replaced: naming one is InvalidArgument', async () => {
+  await s3.put(bucket, 'versioned', 'as it was');
+  const source = { 'x-amz-copy-source': `/${bucket}/versioned` };
+  for (const headers of [{}, source]) {
+    const path = `/${bucket}/versioned?versionId=null`;
+    const put = await s3.send({ method: 'PUT', path, headers });
+    assertError(put, 400, 'InvalidArgument', { ArgumentName: 'versionId' });
+  }
+  assert.equal((await s3.get(bucket, 'versioned')).text, 'as it was');
+});
+
 test('unknown headers and parameters never break a request', async () => {
   const answer = await s3.send({
     method: 'PUT',

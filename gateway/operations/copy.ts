@@ -17,7 +17,7 @@ import { newObjectAcl } from './acl.ts';
 import { newVersionHeader, quoted, xmlAnswer } from './answers.ts';
 import { partPlace } from './multipart.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { loadedBucket, requesterId } from './request.ts';
+import { loadedBucket, refuseVersionId, requesterId } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 export async function copyObject(request: S3Request, services: Services): Promise<S3Response> {
@@ -31,6 +31,7 @@ export async function copyObject(request: S3Request, services: Services): Promis
   }
   checkKey(key);
   refuseUnsupported(headers);
+  refuseVersionId(request);
   const source = sourceAddress(request, services);
   const writerId = requesterId(request);
   const acl = newObjectAcl(headers, bucket, writerId, services.namespace);

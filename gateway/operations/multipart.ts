@@ -26,7 +26,7 @@ import { newObjectAcl } from './acl.ts';
 import { newVersionHeader, noContent, quoted, xmlAnswer } from './answers.ts';
 import { parsePartNumber } from './get-object.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { loadedBucket, requesterId } from './request.ts';
+import { loadedBucket, refuseVersionId, requesterId } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 export async function createMultipartUpload(
@@ -114,6 +114,7 @@ export async function completeMultipartUpload(
   const { headers, key } = request;
   checkKey(key);
   refuseUnsupported(headers);
+  refuseVersionId(request);
   const placed = await completeUpload(services, {
     ...uploadPlace(request),
     named: await namedParts(request.document),

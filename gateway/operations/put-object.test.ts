@@ -202,6 +202,20 @@ test('half an UploadPart does not replace the object', async () => {
   );
 });
 
+test('what makes the newest version takes no version id', async () => {
+  const bucket = await gateway.bucket();
+  const query = { versionId: 'null' };
+  const document =
+    '<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>e</ETag></Part></CompleteMultipartUpload>';
+  const named = s3Error('InvalidArgument', { ArgumentName: 'versionId', ArgumentValue: 'null' });
+  const call = { bucket, key: 'k', query };
+  await assert.rejects(gateway.call('PutObject', { ...call, body: 'x' }), named);
+  const headers = { 'x-amz-copy-source': `${bucket}/k` };
+  await assert.rejects(gateway.call('CopyObject', { ...call, headers }), named);
+  const complete = { ...call, query: { ...query, uploadId: 'u' }, body: document };
+  await assert.rejects(gateway.call('CompleteMultipartUpload', complete), named);
+});
+
 test('an overwrite in which little changed stores little', async () => {
   const bucket = await gateway.bucket('Enabled');
   const bytes = patterned(4 * mib);

@@ -13,7 +13,7 @@ import type { Services } from '../services.ts';
 import { newObjectAcl } from './acl.ts';
 import { newVersionHeader, quoted } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { loadedBucket, requesterId } from './request.ts';
+import { loadedBucket, refuseVersionId, requesterId } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
 
 export async function putObject(request: S3Request, services: Services): Promise<S3Response> {
@@ -23,6 +23,7 @@ export async function putObject(request: S3Request, services: Services): Promise
   checkKey(key);
   refuseUnsupported(headers);
   refusePart(request);
+  refuseVersionId(request);
   const description = describe(headers);
   const writerId = requesterId(request);
   const acl = newObjectAcl(headers, bucket, writerId, namespace);

@@ -2,7 +2,7 @@
 import type { Bucket } from '../namespace/namespace.ts';
 import type { Look } from '../objects/find.ts';
 import { anonymousId } from '../s3/acl.ts';
-import { S3Error } from '../s3/errors.ts';
+import { invalidArgument, S3Error } from '../s3/errors.ts';
 import type { Access, Identity, S3Request } from './operation.ts';
 
 /** The bucket that the pipeline loaded. Its absence would be a fault of the pipeline. */
@@ -20,6 +20,16 @@ export function requireIdentity(request: S3Request): Identity {
 /** Who asks, as ACLs and owners know them: `anonymousId` without a signature. */
 export function requesterId({ identity }: Pick<S3Request, 'identity'>): string {
   return identity?.userId ?? anonymousId;
+}
+
+/**
+ * What makes an object makes its newest version: who names another would have that one replaced. Throws
+ * InvalidArgument, as S3 does (https://github.com/scality/cloudserver/pull/712).
+ */
+export function refuseVersionId({ query }: Pick<S3Request, 'query'>): void {
+  const versionId = query.get('versionId');
+  if (versionId === undefined) return;
+  throw invalidArgument('versionId', versionId, 'This operation does not accept a version-id.');
 }
 
 /** Who looks for the object of a request, and for what by the request's row. */
