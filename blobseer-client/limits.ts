@@ -6,5 +6,7 @@ export const treeFanOut = 256;
 export const maxBlocksPerPublish = 2048;
 /** Bytes that a reader fetches ahead of its consumer; at least one page is always under way. */
 export const readAheadBytes = 2 ** 20;
+/** Small pages that follow each other are read at once, up to so many bytes. */
+export const maxRunBytes = 256 * 2 ** 10;
 /** What `readInline` hands out at once. */
 export const maxInlineReadBytes = 256 * 2 ** 10;

@@ -104,7 +104,11 @@ export interface DataProvider {
 
 /** Reads pages for one reader; nothing passes whose length or CRC32C is wrong (`corrupt`). */
 export interface PageReader {
-  read(page: PageAddress): Promise<Buffer>;
+  /**
+   * The bytes of pages that follow each other in one write (their indexes rise by one, and all but the
+   * last have one length), as one buffer.
+   */
+  read(pages: readonly PageAddress[]): Promise<Buffer>;
   /** Pages in the store itself only. */
   readInline(page: PageAddress): Buffer;
   close(): Promise<void>;

@@ -174,7 +174,7 @@ export class Staging implements StagedWrite {
 
   private async equals(page: PageAddress): Promise<boolean> {
     if (page.crc !== this.pageCrc || page.length !== this.pageLength) return false;
-    const stored = await this.reader.read(page);
+    const stored = await this.reader.read([page]);
     let at = 0;
     for (const piece of this.pieces) {
       if (stored.compare(piece, 0, piece.length, at, at + piece.length) !== 0) return false;

@@ -62,8 +62,10 @@ export function testProviders(name: string, withRoles: WithRoles): void {
         const addresses = await storePages(parts, pages);
         const reader = parts.roles.dataProvider.openReader();
         for (const [index, address] of addresses.entries()) {
-          assert.ok((await reader.read(address)).equals(pages[index]!));
+          assert.ok((await reader.read([address])).equals(pages[index]!));
         }
+        assert.ok((await reader.read(addresses)).equals(Buffer.concat(pages)));
+        assert.ok((await reader.read(addresses.slice(1))).equals(Buffer.concat(pages.slice(1))));
         await reader.close();
       }));
   }
@@ -75,7 +77,12 @@ export function testProviders(name: string, withRoles: WithRoles): void {
         const reader = parts.roles.dataProvider.openReader();
         for (const wrong of [{ crc: 1 }, { length: 5 }, { index: 5000 }, { writeId: 1 }]) {
           await assert.rejects(
-            async () => reader.read({ ...address!, ...wrong }),
+            async () => reader.read([{ ...address!, ...wrong }]),
+            isKind('corrupt'),
+          );
+          // In the middle of several too.
+          await assert.rejects(
+            async () => reader.read([address!, { ...address!, ...wrong }, address!]),
             isKind('corrupt'),
           );
         }

@@ -276,7 +276,7 @@ export class Check {
     this.pages++;
     this.pageBytes += page.length;
     try {
-      await this.reader.read(page);
+      await this.reader.read([page]);
     } catch (error) {
       // The lease holds back what died after the check began. What was dead before may be reclaimed
       // beside it: pages together with the last row that names them.

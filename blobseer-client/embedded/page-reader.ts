@@ -34,8 +34,12 @@ export class EmbeddedPageReader implements PageReader {
     this.refresh = refresh;
   }
 
-  read(page: PageAddress): Promise<Buffer> {
-    return page.inFile ? this.readFromFile(page) : Promise.resolve(this.readInline(page));
+  async read(pages: readonly PageAddress[]): Promise<Buffer> {
+    const [first, second] = pages;
+    if (first === undefined) return Buffer.alloc(0);
+    if (first.inFile) return await this.readFromFile(first, pages);
+    if (second === undefined) return this.readInline(first);
+    return Buffer.concat(pages.map((page) => this.readInline(page)));
   }
 
   /** Pages of the pages table only. */
@@ -47,20 +51,31 @@ export class EmbeddedPageReader implements PageReader {
     return checked(page, bytes, 'the pages table');
   }
 
-  private async readFromFile(page: PageAddress): Promise<Buffer> {
-    const { record, file } = await this.open(page.writeId);
-    const position = fileOffset(record, page.index);
-    if (position === undefined) {
-      throw new BlobSeerError('corrupt', `${pageName(page)} is not in its page file`);
+  /** One read: what follows each other in a write lies one behind the other in its file. */
+  private async readFromFile(first: PageAddress, pages: readonly PageAddress[]): Promise<Buffer> {
+    const { record, file } = await this.open(first.writeId);
+    const position = fileOffset(record, first.index);
+    for (const [place, page] of pages.entries()) {
+      const expected = position === undefined ? undefined : position + place * record.pageSize;
+      if (expected === undefined || fileOffset(record, page.index) !== expected) {
+        throw new BlobSeerError('corrupt', `${pageName(page)} is not in its page file`);
+      }
     }
-    const bytes = Buffer.allocUnsafeSlow(page.length);
+    const length = pages.reduce((sum, page) => sum + page.length, 0);
+    const bytes = Buffer.allocUnsafeSlow(length);
     let count: number;
     try {
-      count = await file.read(bytes, position);
+      count = await file.read(bytes, position ?? 0);
     } catch (error) {
-      throw new BlobSeerError('corrupt', `${pageName(page)} cannot be read`, { cause: error });
+      throw new BlobSeerError('corrupt', `${pageName(first)} cannot be read`, { cause: error });
     }
-    return checked(page, bytes.subarray(0, count), 'its page file');
+    let at = 0;
+    for (const page of pages) {
+      const end = Math.min(count, at + page.length);
+      checked(page, bytes.subarray(Math.min(at, end), end), 'its page file');
+      at += page.length;
+    }
+    return bytes;
   }
 
   private open(fileId: number): Promise<OpenFile> {

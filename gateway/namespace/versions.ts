@@ -31,6 +31,7 @@ import type {
   ObjectVersion,
   VersionChange,
   VersionDraft,
+  VersioningState,
 } from './namespace.ts';
 import { chunkRows, putChunks, removeChunks } from './version-chunks.ts';
 import {
@@ -172,7 +173,7 @@ export class Versions {
     draft: VersionDraft,
   ): StoredVersion {
     const { tables, clock, owners } = this.context;
-    const newest = this.newest(place);
+    const newest = this.newest(place, bucket.versioning);
     const isNull = bucket.versioning !== 'Enabled';
     const birth = encodeBirth(birthAfter(newest, transaction.sequence));
     if (newest !== undefined) {
@@ -231,10 +232,15 @@ export class Versions {
     this.context.bury(transaction, refs, encodeDeadVersion(dead));
   }
 
-  /** Two gets where the current version is an object, which is what a GET asks for. */
-  private newest(place: Place): Row | undefined {
+  /**
+   * Two gets where the current version is an object, which is what a GET asks for. A bucket that never
+   * had versions has no delete markers: a key without an entry has nothing there.
+   */
+  private newest(place: Place, versioning?: VersioningState): Row | undefined {
     const entry = this.context.tables.entries.get(place.entryRow);
-    if (entry === undefined) return this.firstRow(place);
+    if (entry === undefined) {
+      return versioning === 'Unversioned' ? undefined : this.firstRow(place);
+    }
     const key = withTail(place.prefix, entryBirth(entry));
     const value = this.context.tables.versions.get(key);
     if (value === undefined) throw new NamespaceError('corrupt', 'an entry names no version');

@@ -66,6 +66,7 @@ export function checkReplacing(
   namespace: Namespace,
   { bucket, key, conditions }: Omit<Replacing, 'writerId'>,
 ): void {
+  if (conditions.ifMatch === undefined && conditions.ifNoneMatch === undefined) return;
   const current = namespace.current(bucket.id, key);
   checkWrite(conditions, current?.isDeleteMarker ? undefined : current, key);
 }
