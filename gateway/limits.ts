@@ -20,6 +20,9 @@ export interface Limits {
   /** After an error on an unread body: what is read and thrown away, so that the answer arrives. */
   readonly drainBytes: number;
   readonly drainTimeoutMs: number;
+  /** Before such an error: how much of a body, and for how long, is read for the connection's sake. */
+  readonly smallBodyBytes: number;
+  readonly smallBodyTimeoutMs: number;
   /** A document where its operation names no limit of its own. */
   readonly maxDocumentBytes: number;
   /** Body pieces waiting in memory per request before the socket is paused. */
@@ -36,6 +39,8 @@ export const defaultLimits: Limits = Object.freeze({
   keepAliveTimeoutMs: 75_000,
   drainBytes: 4 * mib,
   drainTimeoutMs: 5_000,
+  smallBodyBytes: 64 * kib,
+  smallBodyTimeoutMs: 100,
   maxDocumentBytes: mib,
   bodyQueueBytes: 256 * kib,
   shutdownDrainMs: 30_000,

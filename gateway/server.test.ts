@@ -15,6 +15,8 @@ const limits = {
   bodyIdleTimeoutMs: 300,
   drainBytes: 2 * 1024 * 1024,
   drainTimeoutMs: 2000,
+  smallBodyBytes: 64 * 1024,
+  smallBodyTimeoutMs: 200,
 };
 let server: TestServer;
 before(async () => {
@@ -308,6 +310,37 @@ describe('connections', () => {
     } finally {
       agent.destroy();
     }
+  });
+
+  const refused = (length: number) =>
+    signedHead('PUT', '/none/k', { ...unsignedPayload, 'content-length': String(length) });
+
+  test('are kept after an error whose small body came with the head or right behind it', async () => {
+    const body = Buffer.alloc(10_000, 'x');
+    const answer = await exchangeRaw(server.port, (socket) => {
+      socket.write(Buffer.concat([Buffer.from(refused(body.length)), body]));
+      socket.write(refused(body.length));
+      setImmediate(() => {
+        socket.write(body);
+        socket.write(signedHead('GET', '/none', { connection: 'close' }));
+      });
+    });
+    assert.deepEqual(
+      [...answer.text.matchAll(/HTTP\/1\.1 (\d+)|^connection: (\S+)/gim)].map(
+        ([, status, connection]) => status ?? connection,
+      ),
+      ['404', 'keep-alive', '404', 'keep-alive', '404', 'close'],
+    );
+  });
+
+  test('are closed after an error whose body is long, or does not come', async () => {
+    const cases = [Buffer.alloc(0), Buffer.alloc(100_000)].map(async (sent) => {
+      const answer = await exchangeRaw(server.port, (socket) => {
+        socket.write(Buffer.concat([Buffer.from(refused(sent.length + 5)), sent]));
+      });
+      assert.match(answer.text, /^HTTP\/1\.1 404 [\s\S]*^connection: close/im);
+    });
+    await Promise.all(cases);
   });
 
   test('a client that goes away ends the answer and its handler', async () => {

@@ -1,5 +1,5 @@
 /** Multipart uploads: CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload. */
-
+import { setImmediate } from 'node:timers/promises';
 import type { ObjectVersion } from '../namespace/namespace.ts';
 import { completeUpload, type NamedPart } from '../objects/complete.ts';
 import { presentBucket } from '../objects/find.ts';
@@ -15,7 +15,12 @@ import {
   requestedChecksum,
   requestedType,
 } from '../s3/checksum-headers.ts';
-import { checksumAlgorithms, checksumElement, checksumHeader } from '../s3/checksums.ts';
+import {
+  type ChecksumAlgorithm,
+  checksumAlgorithms,
+  checksumElement,
+  checksumHeader,
+} from '../s3/checksums.ts';
 import { writeConditions } from '../s3/conditions.ts';
 import { S3Error } from '../s3/errors.ts';
 import { checkKey } from '../s3/names.ts';
@@ -153,17 +158,32 @@ function completed(
   return { ...answer, headers: { ...answer.headers, ...headers } };
 }
 
+/** Parts taken from the document at once: some milliseconds. */
+const partsPerStep = 1000;
+
 async function namedParts(document: Buffer): Promise<NamedPart[]> {
-  const parts = children(await parseLargeXml(document, 'CompleteMultipartUpload'), 'Part');
+  const root = await parseLargeXml(document, 'CompleteMultipartUpload');
+  const parts = children(root, 'Part');
   if (parts.length > maxPartNumber) throw new S3Error('MalformedXML');
-  return parts.map(namedPart);
+  const named: NamedPart[] = [];
+  for (const part of parts) {
+    named.push(namedPart(part));
+    if (named.length % partsPerStep === 0) await setImmediate();
+  }
+  return named;
 }
+
+const algorithmOfElement: ReadonlyMap<string, ChecksumAlgorithm> = new Map(
+  checksumAlgorithms.map((algorithm) => [checksumElement(algorithm), algorithm]),
+);
 
 function namedPart(node: XmlNode): NamedPart {
   const number = requiredText(node, 'PartNumber').trim();
   if (!/^\d{1,5}$/.test(number)) throw new S3Error('MalformedXML');
-  const checksums = checksumAlgorithms.flatMap((algorithm) => {
-    const value = childText(node, checksumElement(algorithm));
+  const checksums = node.children.flatMap(({ name }) => {
+    const algorithm = algorithmOfElement.get(name);
+    if (algorithm === undefined) return [];
+    const value = childText(node, name);
     return value === undefined || value === '' ? [] : [{ algorithm, value }];
   });
   return {

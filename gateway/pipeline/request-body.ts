@@ -41,6 +41,11 @@ export class RequestBody implements AsyncIterable<Buffer> {
     return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
   }
 
+  /** Content-Length; 0 where the length is not said. */
+  get announcedBytes(): number {
+    return Number(this.#req.headers['content-length'] ?? 0);
+  }
+
   /** True while bytes of the body may still come. */
   get isPending(): boolean {
     return this.isAnnounced && !this.#req.complete;

@@ -70,6 +70,7 @@ async function writeWhole(
   limits: Limits,
 ): Promise<void> {
   const { res } = exchange;
+  await readSmallBody(exchange, limits);
   if (exchange.isClientGone) throw new ClientGone();
   exchange.bytesOut += bytes?.length ?? 0;
   if (!exchange.body.isPending) {
@@ -81,6 +82,17 @@ async function writeWhole(
   else res.write(bytes);
   await exchange.body.drain(limits.drainBytes, limits.drainTimeoutMs);
   res.end();
+}
+
+/**
+ * A refusal may be ready before the body that came with its head is even parsed. A small one is read to
+ * its end, so that the connection can be kept: clients that race with If-None-Match are refused often.
+ * One that waits for 100 Continue was not told to send it.
+ */
+async function readSmallBody({ body, expectsContinue }: Exchange, limits: Limits): Promise<void> {
+  if (!body.isPending || expectsContinue) return;
+  if (body.announcedBytes > limits.smallBodyBytes) return;
+  await body.drain(limits.smallBodyBytes, limits.smallBodyTimeoutMs);
 }
 
 async function writeStream(
