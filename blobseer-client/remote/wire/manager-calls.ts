@@ -1,6 +1,6 @@
 /** The calls of the version manager and of the provider manager, by name. */
 import { BlobSeerError } from '../../errors.ts';
-import { ArchiveWriter } from './archive.ts';
+import { ArchiveWriter, archiveVersionOf } from './archive.ts';
 import {
   answersNothing,
   type Call,
@@ -160,6 +160,16 @@ const getObjectCount: Call<void, number> = {
   encodeAnswer: (count, version) => [u32(count, version)],
   decodeAnswer: (results) => readU32(only(results)),
   answerLimits: () => smallResult,
+};
+
+/**
+ * GETOBJNO, asked for the archive version that the server writes: it is part of every metadata key, so
+ * all clients of a deployment must write the same. The request carries no archive of ours.
+ */
+export const getArchiveVersion: Call<void, number> = {
+  ...getObjectCount,
+  encodeAnswer: (archiveVersion) => [u32(0, archiveVersion)],
+  decodeAnswer: (results) => archiveVersionOf(only(results)),
 };
 
 /** The source's root with the new blob's id in it; all zero for an unknown blob. */

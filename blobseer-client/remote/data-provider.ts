@@ -1,0 +1,85 @@
+/** Data providers as their clients see them: pages under keys of 16 bytes. */
+import { BlobSeerError } from '../errors.ts';
+import { type Address, addressText } from './remote-error.ts';
+import type { CallOptions, Transport } from './transport.ts';
+import { dataProviderCalls } from './wire/messages.ts';
+import { matchesPageKey } from './wire/page-key.ts';
+
+/** What takes a dead page's place: an empty value would end the original's server. */
+const tombstone = Buffer.of(0);
+
+export interface PageWrite {
+  readonly key: Uint8Array;
+  readonly page: Uint8Array;
+}
+
+export class DataProviders {
+  readonly #transport: Transport;
+
+  constructor(transport: Transport) {
+    this.#transport = transport;
+  }
+
+  /**
+   * Stores pages. Keep batches short: a provider does one thing at a time, and must be done within
+   * half a minute. Throws `no-space` when full; some of the pages may be stored then.
+   */
+  async write(at: Address, pages: readonly PageWrite[], options?: CallOptions): Promise<void> {
+    const pairs = pages.map(({ key, page }) => [key, page] as const);
+    await this.#transport.call(at, dataProviderCalls.write, pairs, options);
+  }
+
+  /**
+   * A page, checked against its key; undefined when the provider has none of that key. Throws
+   * `corrupt` when its bytes are not those that were written.
+   */
+  async read(
+    at: Address,
+    key: Buffer,
+    maxPageBytes: number,
+    options?: CallOptions,
+  ): Promise<Buffer | undefined> {
+    const request = { keys: [key], maxValueBytes: maxPageBytes };
+    const [page] = await this.#transport.call(at, dataProviderCalls.read, request, options);
+    if (page !== undefined && !matchesPageKey(key, page)) {
+      throw new BlobSeerError(
+        'corrupt',
+        `page ${key.toString('hex')} on ${addressText(at)} is not what was written`,
+      );
+    }
+    return page;
+  }
+
+  /**
+   * A part of a page of `pageBytes` bytes; undefined when the provider has no such page, or a shorter
+   * one. Its bytes cannot be checked: only whole pages have checksums.
+   */
+  async readPart(
+    at: Address,
+    key: Uint8Array,
+    part: { readonly offset: number; readonly size: number; readonly pageBytes: number },
+    options?: CallOptions,
+  ): Promise<Buffer | undefined> {
+    const { offset, size, pageBytes } = part;
+    // Beyond its end the original may read its own memory.
+    if (!(offset >= 0 && size >= 1 && offset + size <= pageBytes)) {
+      const message = `${size} bytes at ${offset} are not within a page of ${pageBytes}`;
+      throw new BlobSeerError('invalid-argument', message);
+    }
+    try {
+      const request = { key, offset, size };
+      return await this.#transport.call(at, dataProviderCalls.readPartial, request, options);
+    } catch (error) {
+      if (error instanceof BlobSeerError && error.kind === 'not-found') return undefined;
+      throw error;
+    }
+  }
+
+  /**
+   * Gives the memory of a dead page back. The original has no deletion: one byte takes the page's place (none
+   * at all would be one too few for it), and its count of free bytes does not rise.
+   */
+  async bury(at: Address, key: Uint8Array, options?: CallOptions): Promise<void> {
+    await this.write(at, [{ key, page: tombstone }], options);
+  }
+}
