@@ -155,8 +155,7 @@ describe('fields of the object', () => {
     assert.equal(headers['content-encoding'], 'identity');
     assert.equal(headers.expires, 'Thu, 01 Dec 2033 16:00:00 GMT');
     assert.equal(headers['x-amz-meta-plain'], 'value');
-    const encoded = `=?UTF-8?B?${Buffer.from('grüße').toString('base64')}?=`;
-    assert.equal(headers['x-amz-meta-other'], encoded);
+    assert.equal(headers['x-amz-meta-other'], '=?UTF-8?Q?gr=C3=BC=C3=9Fe?=');
     assert.equal(headers['x-amz-website-redirect-location'], '/elsewhere');
     assert.equal(headers['x-amz-storage-class'], 'REDUCED_REDUNDANCY');
   });
