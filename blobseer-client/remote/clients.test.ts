@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { crc32c } from '@node-rs/crc32';
 import { BlobSeerError } from '../errors.ts';
 import { DataProviders } from './data-provider.ts';
-import { MetadataProviders, type NodeRecord } from './metadata-providers.ts';
+import { MetadataProviders } from './metadata-providers.ts';
 import { addressOf, ProviderManager, providerAt } from './provider-manager.ts';
 import type { RemoteError } from './remote-error.ts';
 import { exchangesOf } from './testing/exchanges.ts';
@@ -16,6 +16,7 @@ import { FrameDecoder } from './wire/frame.ts';
 import { makePageKey } from './wire/page-key.ts';
 import { gatewayOf } from './wire/placement.ts';
 import { encodeProviders, encodeSegment, encodeTicket, type TreeNode } from './wire/records.ts';
+import { type NodeRecord, pageKeysOf, treeOver } from './wire/tree.ts';
 
 const isKind = (kind: string) => (error: unknown) =>
   error instanceof BlobSeerError && error.kind === kind;
@@ -212,6 +213,28 @@ test('a damaged tree node is told by its name', async () => {
   await metadata.put({ nodes: [record!] });
   for (const value of server.values.values()) value[40] = 1;
   await assert.rejects(metadata.nodes([record!.segment]), /node 1\/1\/0\+4096: /);
+  transport.close();
+});
+
+test('a tree is written and read over metadata providers; a node that is missing is damage', async () => {
+  await using one = await keyValueServer();
+  await using two = await keyValueServer();
+  const transport = new Transport();
+  const gateways = [one.address, two.address];
+  const metadata = new MetadataProviders(transport, { gateways, replication: 1 });
+  const keys = Array.from({ length: 5 }, (_, index) => Buffer.alloc(16, index + 1));
+  const own = { blobId: 1, version: 1 };
+  const changed = keys.map((key, index) => [index, key] as const);
+  const shape = { pageSize: 10, rootSize: 80, pageCount: 5 };
+  const nodes = await metadata.run(treeOver({ own, ...shape, base: undefined, changed }));
+  await metadata.put({ nodes });
+  const root = { ...own, offset: 0, size: 80 };
+  assert.deepEqual(await metadata.run(pageKeysOf(root, 10, 0, 5)), keys);
+  for (const { values } of [one, two]) values.clear();
+  await assert.rejects(
+    metadata.run(pageKeysOf(root, 10, 0, 5)),
+    (error) => isKind('corrupt')(error) && String(error).includes('node 1/1/0+80 is missing'),
+  );
   transport.close();
 });
 

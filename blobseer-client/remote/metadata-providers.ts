@@ -21,6 +21,7 @@ import {
   type Segment,
   type TreeNode,
 } from './wire/records.ts';
+import { type NodeRecord, type NodeWalk, runWalk } from './wire/tree.ts';
 
 /** A metadata provider does one thing at a time: larger batches would keep all others waiting. */
 const maxBatch = 256;
@@ -32,11 +33,6 @@ export interface MetadataOptions {
   /** In the order that all clients of the deployment have in their configuration. */
   readonly gateways: readonly Address[];
   readonly replication: number;
-}
-
-export interface NodeRecord {
-  readonly segment: Segment;
-  readonly node: TreeNode;
 }
 
 export interface PageRecord {
@@ -92,8 +88,21 @@ export class MetadataProviders {
     const keys = segments.map((segment) => encodeSegment(segment, this.#transport.archiveVersion));
     const values = await this.#get(keys, options);
     return values.map((value, position) => {
-      const { blobId, version, offset, size } = segments[position]!;
-      return readAs(decodeTreeNode, value, `node ${blobId}/${version}/${offset}+${size}`);
+      return readAs(decodeTreeNode, value, nameOf(segments[position]!));
+    });
+  }
+
+  /**
+   * Runs an algorithm on trees, a step per level. A node that another one names and no replica has is
+   * damage, not a hole: it throws `corrupt`.
+   */
+  run<Result>(walk: NodeWalk<Result>, options?: CallOptions): Promise<Result> {
+    return runWalk(walk, async (segments) => {
+      const nodes = await this.nodes(segments, options);
+      return nodes.map((node, position) => {
+        if (node !== undefined) return node;
+        throw new BlobSeerError('corrupt', `${nameOf(segments[position]!)} is missing`);
+      });
     });
   }
 
@@ -182,6 +191,9 @@ export class MetadataProviders {
     await Promise.all(running);
   }
 }
+
+const nameOf = ({ blobId, version, offset, size }: Segment): string =>
+  `node ${blobId}/${version}/${offset}+${size}`;
 
 function append(lists: Map<number, number[]>, index: number, value: number): void {
   const list = lists.get(index);
