@@ -29,6 +29,9 @@ interface UnderWay {
   hasAnswerBytes: boolean;
 }
 
+/** Most answers fit. Buffers up to 4 KiB come from Node's pool. */
+const receiveBytes = 4096;
+
 export class Connection {
   readonly address: Address;
   /** When it was last done with a call; set by the transport. */
@@ -39,6 +42,8 @@ export class Connection {
   readonly #counters: ConnectionCounters;
   #underWay: UnderWay | undefined;
   #isConnected = false;
+  /** The buffer that is being received into is the item that the decoder has open. */
+  #isInPlace = false;
   #connectTimer: NodeJS.Timeout | undefined;
   #error: Error | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
@@ -52,7 +57,16 @@ export class Connection {
     this.address = address;
     this.#counters = counters;
     const { host, port } = address;
-    this.#socket = connect({ host, port, noDelay: true, lookup: options.lookup });
+    this.#socket = connect({
+      host,
+      port,
+      noDelay: true,
+      lookup: options.lookup,
+      onread: {
+        buffer: () => this.#nextBuffer(),
+        callback: (bytes, buffer) => this.#take(bytes, buffer as Buffer),
+      },
+    });
     counters.connectionsOpened++;
     this.#connectTimer = setTimeout(
       () => this.#socket.destroy(new Error(`no connection within ${options.connectTimeoutMs} ms`)),
@@ -62,7 +76,6 @@ export class Connection {
       this.#isConnected = true;
       clearTimeout(this.#connectTimer);
     });
-    this.#socket.on('data', (chunk) => this.#take(chunk));
     this.#socket.on('error', (error) => {
       this.#error = error;
     });
@@ -127,21 +140,33 @@ export class Connection {
     else this.#socket.destroy();
   }
 
-  #take(chunk: Buffer): void {
-    this.#counters.bytesReceived += chunk.length;
+  /** Pages are received where they stay; all else in pieces that the decoder may keep slices of. */
+  #nextBuffer(): Buffer {
+    const place = this.#underWay?.decoder.openItem;
+    this.#isInPlace = place !== undefined;
+    return place ?? Buffer.allocUnsafe(receiveBytes);
+  }
+
+  /** Returns whether to go on reading. */
+  #take(bytes: number, buffer: Buffer): boolean {
+    this.#counters.bytesReceived += bytes;
     const underWay = this.#underWay;
     if (underWay === undefined) {
       // Nobody asked for these bytes; the next call would take them for its answer.
       this.reset();
-      return;
+      return false;
     }
     underWay.hasAnswerBytes = true;
+    const { decoder } = underWay;
     try {
-      const [frame, ...others] = underWay.decoder.push(chunk);
-      if (frame === undefined) return;
-      if (others.length > 0 || !underWay.decoder.isIdle) throw new Error('more than an answer');
+      const [frame, ...others] = this.#isInPlace
+        ? decoder.advance(bytes)
+        : decoder.push(buffer.subarray(0, bytes));
+      if (frame === undefined) return true;
+      if (others.length > 0 || !decoder.isIdle) throw new Error('more than an answer');
       this.#underWay = undefined;
       underWay.resolve(frame);
+      return true;
     } catch (error) {
       this.#fail(
         underWay,
@@ -151,6 +176,7 @@ export class Connection {
         }),
       );
       this.reset();
+      return false;
     }
   }
 

@@ -340,6 +340,18 @@ test('what a server answers is told by kind', async () => {
   }
 });
 
+test('large pages come through, several in an answer, many at once', async () => {
+  const pages = [1, 2, 3].map((fill) => Buffer.alloc(2 ** 20 + fill, fill));
+  await using server = await scriptedServer(answering(() => pages));
+  using client = transport();
+  const request = { keys: [key, key, key], maxValueBytes: 2 ** 20 + 3 };
+  const answers = await Promise.all(
+    [1, 2, 3, 4].map(() => client.call(server.address, read, request)),
+  );
+  for (const answer of answers) assert.deepEqual(answer, pages);
+  assert.equal(client.metrics.bytesReceived, 4 * (12 + 3 * (4 + 2 ** 20 + 2)));
+});
+
 test('a read that finds only some keys gives those', async () => {
   await using server = await scriptedServer(async (peer) => {
     peer.answer((await peer.request())!, [Buffer.from('page'), Buffer.alloc(0)], 6);

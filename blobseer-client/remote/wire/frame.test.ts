@@ -87,6 +87,33 @@ test('any items come through, small and large, cut anywhere', () => {
   );
 });
 
+test('large items can be received where they belong, in any pieces', () => {
+  const item = fc.constantFrom(0, 10, 16_383, 16_384, 40_000, 100_000);
+  const received = fc.array(fc.integer({ min: 1, max: 60_000 }), { minLength: 1, maxLength: 30 });
+  fc.assert(
+    fc.property(fc.array(item, { maxLength: 4 }), received, (lengths, sizes) => {
+      const items = lengths.map((length, index) => Buffer.alloc(length, index + 1));
+      const bytes = Buffer.concat([...encodeAnswer(3, 0, items), ...encodeAnswer(4, 6, items)]);
+      const decoder = new FrameDecoder(() => limits);
+      const frames: Frame[] = [];
+      for (let at = 0, turn = 0; at < bytes.length; turn++) {
+        const most = sizes[turn % sizes.length]!;
+        const place = decoder.openItem;
+        const rest = bytes.subarray(at, at + Math.min(most, place?.length ?? most));
+        if (place !== undefined) rest.copy(place);
+        frames.push(...(place ? decoder.advance(rest.length) : decoder.push(Buffer.from(rest))));
+        at += rest.length;
+      }
+      assert.ok(decoder.isIdle);
+      assert.deepEqual(frames, [
+        { name: 3, status: 0, items },
+        { name: 4, status: 6, items },
+      ]);
+    }),
+  );
+  assert.throws(() => new FrameDecoder(() => limits).advance(1), RangeError);
+});
+
 test('a large item is sent as it is: nothing of it is copied', () => {
   const page = Buffer.alloc(70_000, 1);
   const buffers = encodeRequest(2, [Buffer.alloc(16), page]);

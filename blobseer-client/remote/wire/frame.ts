@@ -13,6 +13,9 @@ const lengthBytes = 4;
 const maxU32 = 0xffff_ffff;
 /** Items up to this size are copied next to their lengths; larger ones go out as they are. */
 const copyUpToBytes = 4096;
+/** Less than that of an item is not worth a receive of its own. */
+const directBytes = 16 * 1024;
+const nothing = Buffer.alloc(0);
 
 export interface Frame {
   /** The number of the call. */
@@ -119,6 +122,25 @@ export class FrameDecoder {
     return this.#limits === undefined && this.#smallFilled === 0;
   }
 
+  /**
+   * Where the next bytes of a large item belong, so that they can be received there and need not be
+   * copied: then call `advance` instead of `push`. Undefined when they are to be pushed.
+   */
+  get openItem(): Buffer | undefined {
+    const left = (this.#item?.length ?? 0) - this.#itemFilled;
+    return left < directBytes ? undefined : this.#item?.subarray(this.#itemFilled);
+  }
+
+  /** So many bytes of `openItem` have been filled. Returns the frames that they complete. */
+  advance(bytes: number): Frame[] {
+    if (this.#item === undefined || bytes > this.#item.length - this.#itemFilled) {
+      throw new RangeError(`${bytes} bytes are more than the open item has room for`);
+    }
+    this.#itemFilled += bytes;
+    if (this.#itemFilled === this.#item.length) this.#endItem(this.#item);
+    return this.push(nothing);
+  }
+
   /** The frames that `chunk` completes. Keeps slices of it: it must not be written to afterwards. */
   push(chunk: Buffer): Frame[] {
     const frames: Frame[] = [];
@@ -193,7 +215,6 @@ export class FrameDecoder {
         this.#endItem(chunk.subarray(at, at + length));
         return at + length;
       }
-      if (available === 0) return at;
       this.#item = Buffer.allocUnsafeSlow(length);
     }
     const taken = Math.min(length - this.#itemFilled, available);
