@@ -7,7 +7,7 @@ import { assertError, type RawRequest } from '../harness/http.ts';
 import { openTarget } from '../harness/target.ts';
 import { textOf } from '../harness/xml.ts';
 
-const s3 = await openTarget({ workers: 2 });
+const s3 = await openTarget({ workers: 2, args: [] });
 const dataDirectory = s3.gateway?.dataDirectory ?? '';
 const accountId = '123456789012';
 const userId = 'ab'.repeat(32);

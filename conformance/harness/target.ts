@@ -1,6 +1,7 @@
 /**
  * What a conformance test talks to: by default a gateway started for the test file; with S3_ENDPOINT
- * (and S3_ACCESS_KEY, S3_SECRET_KEY, S3_REGION) in the environment any S3 server, AWS itself included.
+ * (and S3_ACCESS_KEY, S3_SECRET_KEY, S3_REGION) in the environment any S3 server, AWS itself included,
+ * but for tests that need a gateway started in their own way.
  */
 import { randomBytes } from 'node:crypto';
 import { after } from 'node:test';
@@ -53,7 +54,9 @@ export function makeClient(
 
 /** Opens the target of a test file, and closes it when the file's tests are done. */
 export async function openTarget(options: GatewayOptions = {}): Promise<Target> {
-  const external = process.env.S3_ENDPOINT;
+  // How a server is started cannot be asked of one that runs already.
+  const needsOwn = options.args !== undefined || options.tls !== undefined;
+  const external = needsOwn ? undefined : process.env.S3_ENDPOINT;
   const gateway = external === undefined ? await Gateway.start(options) : undefined;
   const endpoint = external ?? gateway?.endpoint ?? '';
   const credentials = gateway?.credentials ?? {
