@@ -287,7 +287,7 @@ test('calls to one host are bounded, and a silent host leaves room for others', 
   assert.deepEqual(new Set(await Promise.all(stuck)), new Set(['AbortError']));
 });
 
-test('waiting calls go out in turns over hosts, and all get their answers', async () => {
+test('however many calls wait, few are under way, and all get their answers', async () => {
   let most = 0;
   let now = 0;
   const script = async (peer: Peer) => {
@@ -305,6 +305,22 @@ test('waiting calls go out in turns over hosts, and all get their answers', asyn
   );
   for (const answer of await Promise.all(calls)) assert.deepEqual(answer, root);
   assert.ok(most <= 3, `${most} at once`);
+});
+
+test('hosts take turns when there is room for one call only', async () => {
+  const order: string[] = [];
+  const script = (name: string) =>
+    answering(() => {
+      order.push(name);
+      return [rootBytes];
+    });
+  await using one = await scriptedServer(script('one'));
+  await using two = await scriptedServer(script('two'));
+  using client = transport({ maxConnections: 1 });
+  const addresses = [one, one, one, one, two, two, two].map(({ address }) => address);
+  await Promise.all(addresses.map((address) => client.call(address, getRoot, newest)));
+  // The very first call started before anybody else was in line.
+  assert.deepEqual(order, ['one', 'one', 'two', 'one', 'two', 'one', 'two']);
 });
 
 test('too many waiting calls fail at once; a closed transport fails all', async () => {

@@ -231,22 +231,21 @@ export class Transport {
     return host;
   }
 
-  /** One call of each host in turn, as long as there is room. */
+  /** As long as there is room; a host that had its turn goes to the end of the line. */
   #startWaiting(): void {
     const { maxConnections, maxConnectionsPerHost } = this.#settings;
-    for (let hasStarted = true; hasStarted && this.#waiting > 0; ) {
-      hasStarted = false;
-      for (const host of this.#hosts.values()) {
-        if (this.#active >= maxConnections) return;
-        const [task] = host.waiting;
-        if (task === undefined || host.active >= maxConnectionsPerHost) continue;
-        hasStarted = true;
-        host.waiting.delete(task);
-        this.#waiting--;
-        host.active++;
-        this.#active++;
-        void this.#run(task);
-      }
+    for (const [name, host] of this.#hosts) {
+      if (this.#active >= maxConnections || this.#waiting === 0) return;
+      const [task] = host.waiting;
+      if (task === undefined || host.active >= maxConnectionsPerHost) continue;
+      // Put back behind all others, it is also met again by this loop.
+      this.#hosts.delete(name);
+      this.#hosts.set(name, host);
+      host.waiting.delete(task);
+      this.#waiting--;
+      host.active++;
+      this.#active++;
+      void this.#run(task);
     }
   }
 
