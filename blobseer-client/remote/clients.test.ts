@@ -156,12 +156,13 @@ test('pages are stored, read back checked, and buried', async () => {
   const key = makePageKey(Buffer.alloc(8, 1), 0, crc32c(page));
   const at = server.address;
   await providers.write(at, [{ key, page }]);
-  assert.deepEqual(await providers.read(at, key, page.length), page);
-  await assert.rejects(providers.read(at, key, page.length - 1), isKind('corrupt'), 'too long');
-  assert.equal(await providers.read(at, makePageKey(Buffer.alloc(8, 2), 0, 0), 9), undefined);
+  assert.deepEqual(await providers.read(at, [key], page.length), [page]);
+  await assert.rejects(providers.read(at, [key], page.length - 1), isKind('corrupt'), 'too long');
+  const missing = makePageKey(Buffer.alloc(8, 2), 0, 0);
+  assert.deepEqual(await providers.read(at, [missing, key], 5000), [undefined, page]);
   server.values.get(key.toString('hex'))![17] = 0;
   await assert.rejects(
-    providers.read(at, key, page.length),
+    providers.read(at, [missing, key], page.length),
     (error) => isKind('corrupt')(error) && String(error).includes(key.toString('hex')),
   );
   await providers.bury(at, key);

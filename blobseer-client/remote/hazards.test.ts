@@ -76,7 +76,8 @@ test('H3: no parameter of no bytes: neither keys nor pages nor metadata, nor a c
   await refusedUnsent(() => pages.write(nowhere, [{ key, page: empty }]));
   await refusedUnsent(() => pages.write(nowhere, [{ key: empty, page: Buffer.of(1) }]));
   await refusedUnsent(() => pages.write(nowhere, []));
-  await refusedUnsent(() => pages.read(nowhere, empty, 1));
+  await refusedUnsent(() => pages.read(nowhere, [key, empty], 1));
+  await refusedUnsent(() => pages.read(nowhere, [], 1));
   const part = { offset: 0, size: 1, pageBytes: 1 };
   await refusedUnsent(() => pages.readPart(nowhere, empty, part));
   const { read, write, probe } = metadataProviderCalls;
@@ -192,9 +193,11 @@ test('H10: in a batch each page goes with its own key', async () => {
   });
   const providers = new DataProviders(transport);
   await providers.write(server.address, pages);
-  for (const { key, page } of pages) {
-    assert.deepEqual(await providers.read(server.address, key, 6000), page);
-  }
+  const keys = pages.map(({ key }) => key);
+  assert.deepEqual(
+    await providers.read(server.address, keys, 6000),
+    pages.map(({ page }) => page),
+  );
 });
 
 test('H11: equal pages have different keys, and other bytes under a key are found out', async () => {
@@ -206,7 +209,7 @@ test('H11: equal pages have different keys, and other bytes under a key are foun
   await using server = await keyValueServer();
   const providers = new DataProviders(transport);
   await providers.write(server.address, [{ key: keys[0]!, page: Buffer.from('forged') }]);
-  await assert.rejects(providers.read(server.address, keys[0]!, 100), isKind('corrupt'));
+  await assert.rejects(providers.read(server.address, keys, 100), isKind('corrupt'));
 });
 
 test('H12: a value as long as a tree node that is none is refused; a list is made longer', async () => {

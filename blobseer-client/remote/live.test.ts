@@ -90,11 +90,11 @@ async function readAll({ node }: Root): Promise<Buffer> {
   const present = keys.filter((key) => key !== null);
   const places = await metadata.pages(present);
   const contents = await Promise.all(
-    present.map((key, index) => pages.read(places[index]![0]!, key, pageSize)),
+    present.map((key, index) => pages.read(places[index]![0]!, [key], pageSize)),
   );
   const all = Buffer.alloc(node.size);
   for (const [index, key] of keys.entries()) {
-    if (key !== null) contents[present.indexOf(key)]!.copy(all, index * pageSize);
+    if (key !== null) contents[present.indexOf(key)]![0]!.copy(all, index * pageSize);
   }
   return all;
 }
@@ -200,7 +200,7 @@ test('what is not there is said so', options, async () => {
   await assert.rejects(providers.providers(1, 255), isKind('no-space'));
   const [[at] = []] = await providers.providers(1, 1);
   const key = makePageKey(randomBytes(8), 0, 0);
-  assert.equal(await pages.read(at!, key, pageSize), undefined);
+  assert.deepEqual(await pages.read(at!, [key], pageSize), [undefined]);
   const part = { offset: 0, size: 16, pageBytes: pageSize };
   assert.equal(await pages.readPart(at!, key, part), undefined);
   assert.deepEqual(await metadata.pages([key]), [undefined]);
