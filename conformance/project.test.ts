@@ -36,7 +36,7 @@ test('the README gives a reason for every dependency, and names no other', () =>
 
 test('ARCHITECTURE.md names every folder', () => {
   const architecture = read('ARCHITECTURE.md');
-  for (const top of ['blobseer-client', 'gateway', 'conformance']) {
+  for (const top of ['blobseer-client', 'gateway', 'conformance', 'deploy']) {
     for (const entry of readdirSync(path.join(projectRoot, top), { withFileTypes: true })) {
       if (entry.isDirectory()) assert.ok(architecture.includes(`${entry.name}/`), entry.name);
     }

@@ -137,7 +137,17 @@ const layers = [
   },
   {
     in: 'deploy/',
-    may: ['deploy/', blobseer],
+    // An entity is one of BlobSeer's roles behind its protocol: codec, clients, and the engine's storage.
+    may: [
+      'deploy/',
+      blobseer,
+      'blobseer-client/errors.ts',
+      'blobseer-client/store.ts',
+      'blobseer-client/remote/',
+      'blobseer-client/embedded/environment.ts',
+      'blobseer-client/embedded/disk.ts',
+      'blobseer-client/embedded/page-files.ts',
+    ],
     why: 'deploy puts whole programs on machines',
     instead: 'run the program',
   },

@@ -1,0 +1,126 @@
+/** The data provider: pages by key. Neither keys nor lengths are compared with what is stored. */
+import { BlobSeerError } from '../../blobseer-client/errors.ts';
+import type { ProviderReport } from '../../blobseer-client/remote/wire/messages.ts';
+import {
+  dataProviderCalls,
+  maxValueBytes,
+  status,
+} from '../../blobseer-client/remote/wire/messages.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import { type Answer, decoded, justStatus, type Method } from './method.ts';
+import type { PageStore } from './page-store.ts';
+
+/** Of one call; the protocol's own keys have 16. */
+const maxKeyBytes = 512;
+const maxItems = 4096;
+/** A page of the largest size, with its key. */
+const maxRequestBytes = maxValueBytes + 2 ** 20;
+const maxAnswerBytes = maxValueBytes;
+
+const writeLimits = { maxItems, maxItemBytes: maxValueBytes, maxBytes: maxRequestBytes };
+const readLimits = { maxItems, maxItemBytes: maxKeyBytes, maxBytes: maxItems * maxKeyBytes };
+
+export class DataProvider {
+  readonly methods: readonly Method[];
+  readonly #pages: PageStore;
+  readonly #memory: MemoryBudget;
+  #pagesRead = 0;
+  #bytesRead = 0;
+
+  constructor(pages: PageStore, memory: MemoryBudget) {
+    this.#pages = pages;
+    this.#memory = memory;
+    const { read, write, readPartial } = dataProviderCalls;
+    this.methods = [
+      {
+        name: write.name,
+        number: write.number,
+        limits: writeLimits,
+        answer: async (parameters) => {
+          const pairs = decoded(() => write.decodeRequest(parameters));
+          for (const [key] of pairs) checkKey(key);
+          const areStored = await pages.write(pairs);
+          return justStatus(areStored ? status.ok : status.noResources);
+        },
+      },
+      {
+        name: read.name,
+        number: read.number,
+        limits: readLimits,
+        answer: (keys) => this.#read(keys),
+      },
+      {
+        name: readPartial.name,
+        number: readPartial.number,
+        limits: readLimits,
+        answer: (parameters) => {
+          const { key, offset, size } = decoded(() => readPartial.decodeRequest(parameters));
+          return this.#readPart(key, offset, size);
+        },
+      },
+    ];
+  }
+
+  /** What to tell the provider manager; counts begin anew with each report. */
+  async report(service: string): Promise<ProviderReport> {
+    const freeBytes = await this.#pages.freeBytes();
+    const report = { freeBytes, pagesRead: this.#pagesRead, bytesRead: this.#bytesRead, service };
+    this.#pagesRead = 0;
+    this.#bytesRead = 0;
+    return report;
+  }
+
+  async #read(keys: readonly Buffer[]): Promise<Answer> {
+    if (keys.length === 0) return justStatus(status.badArguments);
+    keys.forEach(checkKey);
+    let bytes = 0;
+    for (const key of keys) bytes += this.#pages.length(key) ?? 0;
+    if (bytes > maxAnswerBytes) return justStatus(status.noResources);
+    return this.#withMemory(bytes, async () => {
+      const found: (Buffer | undefined)[] = [];
+      for (const key of keys) found.push(await this.#pages.read(key));
+      const isComplete = found.every((page) => page !== undefined);
+      for (const page of found) if (page !== undefined) this.#count(page);
+      return {
+        status: isComplete ? status.ok : status.unknown,
+        results: found.map((page) => page ?? Buffer.alloc(0)),
+      };
+    });
+  }
+
+  async #readPart(key: Uint8Array, offset: number, size: number): Promise<Answer> {
+    checkKey(key);
+    const length = this.#pages.length(key);
+    if (length === undefined || size === 0 || offset > length || size > length - offset) {
+      return justStatus(status.unknown);
+    }
+    return this.#withMemory(size, async () => {
+      const bytes = await this.#pages.read(key, { offset, size });
+      if (bytes === undefined) return justStatus(status.unknown);
+      this.#count(bytes);
+      return { status: status.ok, results: [bytes] };
+    });
+  }
+
+  async #withMemory(bytes: number, read: () => Promise<Answer>): Promise<Answer> {
+    await this.#memory.reserve(bytes);
+    const release = () => this.#memory.free(bytes);
+    try {
+      return { ...(await read()), release };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  #count(page: Buffer): void {
+    this.#pagesRead++;
+    this.#bytesRead += page.length;
+  }
+}
+
+function checkKey(key: Uint8Array): void {
+  if (key.length === 0 || key.length > maxKeyBytes) {
+    throw new BlobSeerError('invalid-argument', `a page key of ${key.length} bytes`);
+  }
+}

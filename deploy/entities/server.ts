@@ -1,0 +1,116 @@
+/** A server of BlobSeer's RPC: bounded in connections, memory and time, whatever is sent to it. */
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { type ConnectionParts, ServedConnection } from './connection.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import type { EntityLog, Method, Peer } from './method.ts';
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly methods: readonly Method[];
+  readonly memory: MemoryBudget;
+  readonly log: EntityLog;
+  readonly maxConnections?: number;
+  readonly exchangeTimeoutMs?: number;
+}
+
+const defaultMaxConnections = 1024;
+/** The original cuts its connections after as long; clients count on having it. */
+const defaultExchangeTimeoutMs = 30_000;
+/** Whoever sends garbage must not fill the log: one line in that time says how many there were. */
+const complaintIntervalMs = 1000;
+
+export class RpcServer {
+  readonly #server: Server;
+  readonly #connections = new Set<ServedConnection>();
+  readonly #log: EntityLog;
+  readonly #parts: ConnectionParts;
+  #isClosing = false;
+  #suppressed = 0;
+  #complaintTimer: NodeJS.Timeout | undefined;
+
+  private constructor(options: ServerOptions) {
+    this.#log = options.log;
+    this.#parts = {
+      methods: new Map(options.methods.map((method) => [method.number, method])),
+      memory: options.memory,
+      exchangeTimeoutMs: options.exchangeTimeoutMs ?? defaultExchangeTimeoutMs,
+      onMemoryExceeded: () => this.#evict(),
+      onRefused: (peer, reason) => this.#complain(peer, reason),
+      onFailed: (peer, call, err) => this.#log.error({ peer, call, err }, 'a call failed'),
+      onClosed: (connection) => this.#connections.delete(connection),
+    };
+    // A client may close its side and still wait for the answer.
+    const settings = { allowHalfOpen: true, noDelay: true };
+    this.#server = createServer(settings, (socket) => this.#accept(socket));
+    this.#server.maxConnections = options.maxConnections ?? defaultMaxConnections;
+  }
+
+  static async listen(options: ServerOptions): Promise<RpcServer> {
+    const server = new RpcServer(options);
+    server.#server.listen(options.port, options.host);
+    await once(server.#server, 'listening');
+    server.#server.on('error', (err) => server.#log.error({ err }, 'the listener failed'));
+    return server;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  /** Takes no more requests; resolves when those under way are answered, or cut after `drainMs`. */
+  async close(drainMs: number): Promise<void> {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    for (const connection of this.#connections) {
+      if (connection.isIdle) connection.destroy();
+      else connection.end();
+    }
+    const timer = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, drainMs);
+    await closed;
+    clearTimeout(timer);
+    clearTimeout(this.#complaintTimer);
+  }
+
+  #accept(socket: Socket): void {
+    if (this.#isClosing) {
+      socket.destroy();
+      return;
+    }
+    this.#connections.add(new ServedConnection(socket, this.#parts));
+  }
+
+  /** Memory goes to those who finish: the oldest connection with a request half there has to go. */
+  #evict(): void {
+    for (const connection of this.#connections) {
+      if (connection.unfinishedBytes === 0) continue;
+      connection.evict();
+      return;
+    }
+  }
+
+  #complain(peer: Peer, reason: string): void {
+    if (this.#complaintTimer !== undefined) {
+      this.#suppressed++;
+      return;
+    }
+    this.#log.warn({ peer, reason }, 'a connection was refused');
+    this.#complaintTimer = setTimeout(() => {
+      this.#complaintTimer = undefined;
+      if (this.#suppressed === 0) return;
+      this.#log.warn({ connections: this.#suppressed }, 'more connections were refused');
+      this.#suppressed = 0;
+    }, complaintIntervalMs);
+    this.#complaintTimer.unref();
+  }
+}
