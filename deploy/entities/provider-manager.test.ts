@@ -1,0 +1,138 @@
+/** The provider manager against what the original's programs asked and answered, and beyond. */
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { exchangesOf } from '../../blobseer-client/remote/testing/exchanges.ts';
+import { providerManagerCalls, status } from '../../blobseer-client/remote/wire/messages.ts';
+import type { Answer } from './method.ts';
+import { statusOf } from './method.ts';
+import { ProviderManager } from './provider-manager.ts';
+import { openState } from './state.ts';
+import { exchangeBytes, RecordedLog, replay, serving } from './testing/harness.ts';
+
+const { update, get } = providerManagerCalls;
+const fail = (error: unknown): never => assert.fail(`${error}`);
+const secondMs = 1000;
+
+test('recorded reports and choices are answered to the byte', async () => {
+  await using served = await serving(({ state, log }) => {
+    return new ProviderManager({ state, archiveVersion: 18, log, nowMs: () => 0 }).methods;
+  });
+  const { port } = served.address;
+  const [first, second, third] = exchangesOf('pmanager-update.json');
+  await replay(port, [third!, first!, second!]);
+  // The third one had been handed out once more than the others when the recording began.
+  const recorded = exchangesOf('pmanager-get.json');
+  await exchangeBytes(port, recorded[0]!.request);
+  for (const exchange of recorded) await replay(port, [exchange]);
+  await replay(
+    port,
+    exchangesOf('errors.json').filter(({ service }) => service === 'pmanager'),
+  );
+});
+
+/** A manager whose time the test sets, called without sockets. */
+async function opened() {
+  const directory = await mkdtemp(path.join(tmpdir(), 'providers-'));
+  const time = { nowMs: 0 };
+  const start = async () => {
+    const state = await openState({ directory, role: 'test', onStopped: fail });
+    const log = new RecordedLog();
+    const nowMs = () => time.nowMs;
+    const manager = new ProviderManager({ state, archiveVersion: 18, log, nowMs });
+    const call = async (number: number, parameters: Uint8Array[], host: string) => {
+      const method = manager.methods.find((one) => one.number === number)!;
+      try {
+        return await method.answer(parameters.map(Buffer.from), { host, port: 1 });
+      } catch (error) {
+        return { status: statusOf(error), results: [] };
+      }
+    };
+    return {
+      report: (host: string, freeBytes = 1000) => {
+        const report = { freeBytes, pagesRead: 0, bytesRead: 0, service: '1235' };
+        return call(update.number, update.encodeRequest(report, 18), host);
+      },
+      hosts: async (count: number, groupSize = 1) => {
+        const request = { count, groupSize };
+        const answer = await call(get.number, get.encodeRequest(request, 18), '10.0.0.9');
+        if (answer.status !== status.ok) return answer.status;
+        const results = (answer as Answer).results.map((one) => Buffer.from(one));
+        return get.decodeAnswer(results, request).map(({ host }) => host);
+      },
+      close: () => state.close(),
+    };
+  };
+  return { time, start, remove: () => rm(directory, { recursive: true }) };
+}
+
+test('a provider that reports every second is missed within seconds, one of the original not', async () => {
+  const { time, start, remove } = await opened();
+  const manager = await start();
+  for (time.nowMs = 0; time.nowMs <= 60 * secondMs; time.nowMs += secondMs) {
+    await manager.report('10.0.0.1');
+    if (time.nowMs % (30 * secondMs) === 0) await manager.report('10.0.0.2');
+  }
+  assert.deepEqual(
+    new Set((await manager.hosts(2, 2)) as string[]),
+    new Set(['10.0.0.1', '10.0.0.2']),
+  );
+  time.nowMs += 5 * secondMs;
+  assert.deepEqual(await manager.hosts(2), ['10.0.0.2', '10.0.0.2']);
+  assert.equal(await manager.hosts(2, 2), status.noResources);
+  time.nowMs += 90 * secondMs;
+  assert.equal(await manager.hosts(1), status.noResources);
+  await manager.report('10.0.0.1');
+  assert.deepEqual(await manager.hosts(1), ['10.0.0.1']);
+  await manager.close();
+  await remove();
+});
+
+test('who was known is known after a restart, and missed if it does not report', async () => {
+  const { time, start, remove } = await opened();
+  const first = await start();
+  for (let round = 0; round < 3; round++) {
+    for (const host of ['10.0.0.1', '10.0.0.2']) await first.report(host);
+    time.nowMs += secondMs;
+  }
+  await first.close();
+  time.nowMs += 3600 * secondMs;
+  const second = await start();
+  assert.equal(((await second.hosts(2, 2)) as string[]).length, 2);
+  time.nowMs += 3 * secondMs;
+  await second.report('10.0.0.2');
+  time.nowMs += 2 * secondMs;
+  assert.deepEqual(await second.hosts(1), ['10.0.0.2']);
+  await second.close();
+  const third = await start();
+  assert.deepEqual(await third.hosts(1), ['10.0.0.2']);
+  await third.close();
+  await remove();
+});
+
+test('full providers are not handed out, and those of a group differ', async () => {
+  const { start, remove } = await opened();
+  const manager = await start();
+  await manager.report('10.0.0.1', 0);
+  assert.equal(await manager.hosts(1), status.noResources);
+  for (const host of ['10.0.0.2', '10.0.0.3', '10.0.0.4']) await manager.report(host);
+  const hosts = (await manager.hosts(30, 3)) as string[];
+  for (let at = 0; at < hosts.length; at += 3) {
+    assert.equal(new Set(hosts.slice(at, at + 3)).size, 3);
+  }
+  assert.ok(!hosts.includes('10.0.0.1'));
+  await manager.report('10.0.0.1', 5000);
+  assert.deepEqual(await manager.hosts(3), ['10.0.0.1', '10.0.0.1', '10.0.0.1'], 'it catches up');
+  for (const [count, groupSize] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
+    assert.equal(await manager.hosts(count, groupSize), status.badArguments);
+  }
+  assert.equal(await manager.hosts(2 ** 32 - 1), status.noResources);
+  assert.equal(await manager.hosts(2 ** 31, 2 ** 31), status.noResources);
+  await manager.close();
+  await remove();
+});
