@@ -42,7 +42,7 @@ function run(
 describe('usage', () => {
   test('help lists the commands, each has its own with examples', async () => {
     assert.equal(await run(['--help']), 0);
-    for (const name of ['serve', 'user', 'check', 'config', 'version']) {
+    for (const name of ['serve', 'user', 'check', 'config', 'entity', 'version']) {
       assert.match(output, new RegExp(`^  ${name} `, 'm'));
     }
     for (const args of [
@@ -50,6 +50,7 @@ describe('usage', () => {
       ['help', 'user'],
       ['check', '-h'],
       ['config', '--help'],
+      ['entity', '--help'],
     ]) {
       output = '';
       assert.equal(await run(args), 0);
@@ -69,6 +70,11 @@ describe('usage', () => {
     [['user', 'add'], /add needs a name/],
     [['user', 'list', 'x'], /list takes no name/],
     [['user', 'constructor', 'x'], /unknown action/],
+    [['entity'], /a role is needed; roles are version-manager, /],
+    [['entity', 'data-provder'], /unknown role "data-provder", did you mean "data-provider"/],
+    [['entity', 'data-provider'], /--config FILE is needed/],
+    [['entity', 'data-provider', 'x', '--config', 'y'], /"x" is not expected/],
+    [['entity', 'data-provider', '--config', 'nowhere'], /config: cannot read nowhere/],
     [['check', '--data', 'nowhere'], /there is no store in .*nowhere/],
   ] as const) {
     test(`"${args.join(' ')}" is exit status 2 and says why`, async () => {

@@ -123,6 +123,12 @@ const layers = [
     instead: 'call it from an operation',
   },
   {
+    in: 'gateway/commands/',
+    may: ['gateway/', blobseer, 'deploy/entities/entity.ts', 'deploy/entities/settings.ts'],
+    why: 'a command reads its arguments and starts the program',
+    instead: 'let the program it starts do it',
+  },
+  {
     // main.ts, cli.ts, app.ts and the other files directly in gateway/: where all is put together.
     in: 'gateway/',
     may: ['gateway/', blobseer],

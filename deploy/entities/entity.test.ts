@@ -1,0 +1,144 @@
+/** Entities as programs: what they acknowledged outlives their being killed. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { crc32c } from '@node-rs/crc32';
+import { DataProviders } from '../../blobseer-client/remote/data-provider.ts';
+import { MetadataProviders } from '../../blobseer-client/remote/metadata-providers.ts';
+import { ProviderManager } from '../../blobseer-client/remote/provider-manager.ts';
+import { Transport } from '../../blobseer-client/remote/transport.ts';
+import { VersionManager } from '../../blobseer-client/remote/version-manager.ts';
+import { makePageKey } from '../../blobseer-client/remote/wire/page-key.ts';
+import { Cluster, freePorts } from './testing/processes.ts';
+
+/** Calls in lanes until the program they go to is killed; what was acknowledged, in order. */
+async function untilKilled<Done>(
+  call: () => Promise<Done>,
+  kill: () => Promise<void>,
+  enough: number,
+): Promise<Done[]> {
+  const done: Done[] = [];
+  const lane = async (): Promise<void> => {
+    for (;;) {
+      try {
+        done.push(await call());
+      } catch {
+        return;
+      }
+      if (done.length === enough) void kill();
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, lane));
+  assert.ok(done.length >= enough, `${done.length} calls`);
+  return done;
+}
+
+test('a version manager that is killed under load forgets no ticket and no version', async () => {
+  await using cluster = new Cluster();
+  const [port] = await freePorts(1);
+  cluster.configure(1111);
+  const transport = new Transport({ deadlineMs: 5000 });
+  let manager = await cluster.start('version-manager', 'vm', port!);
+  const versions = new VersionManager(transport, manager.address);
+  const blob = await versions.create({ pageSize: 4096, ftInfo: 1 });
+  let given = new Set<number>();
+  let published = 0;
+  for (let round = 0; round < 2; round++) {
+    const write = async () => {
+      const { interval, version } = await versions.appendTicket(blob, 4096);
+      assert.ok(!given.has(version), `version ${version} twice`);
+      given.add(version);
+      await versions.publish(interval);
+      return version;
+    };
+    const running = manager;
+    await untilKilled(write, () => running.kill(), 100);
+    manager = await cluster.start('version-manager', 'vm', port!);
+    assert.equal(await versions.blobCount(), 1);
+    const newest = (await versions.newestRoot(blob.blobId))!.node.version;
+    assert.ok(newest >= published, `${newest} after ${published}`);
+    // Tickets whose answers, or whose publishes, were lost: another ticket lists them.
+    const own = await versions.appendTicket(blob, 4096);
+    given = new Set([...given, own.version]);
+    assert.ok(Math.max(...given) === own.version);
+    for (const { interval } of own.pending) await versions.publish(interval);
+    assert.equal(await versions.publish(own.interval), true);
+    published = own.version;
+    assert.equal((await versions.newestRoot(blob.blobId))!.node.version, published);
+  }
+  transport.close();
+  assert.equal(await manager.stop(), 0);
+  assert.match(manager.log(), /"msg":"stopped"/);
+});
+
+test('providers that are killed under load lose nothing of what they acknowledged', async () => {
+  await using cluster = new Cluster();
+  const [pmPort, dataPort, metaPort] = await freePorts(3);
+  cluster.configure(pmPort!);
+  const transport = new Transport({ deadlineMs: 5000 });
+  const manager = await cluster.start('provider-manager', 'pm', pmPort!);
+  const data = await cluster.start('data-provider', 'data', dataPort!);
+  const meta = await cluster.start('metadata-provider', 'meta', metaPort!);
+  const providers = new ProviderManager(transport, manager.address);
+  const known = async (): Promise<boolean> => {
+    try {
+      const groups = await providers.providers(1, 1);
+      assert.deepEqual(groups, [[data.address]]);
+      return true;
+    } catch (error) {
+      if ((error as { kind?: string }).kind === 'no-space') return false;
+      throw error;
+    }
+  };
+  while (!(await known())) await new Promise((resolve) => setTimeout(resolve, 50));
+
+  const pages = new DataProviders(transport);
+  const nodes = new MetadataProviders(transport, { gateways: [meta.address], replication: 1 });
+  let index = 0;
+  const writePage = async () => {
+    const page = randomBytes([3000, 50_000, 200_000][index % 3]!);
+    const key = makePageKey(Buffer.alloc(8, 1), index++, crc32c(page));
+    await pages.write(data.address, [{ key, page }]);
+    return key;
+  };
+  const keys = await untilKilled(writePage, () => data.kill(), 60);
+  let offset = 0;
+  const writeNode = async () => {
+    const segment = { blobId: 1, version: 1, offset: offset++ * 4096, size: 4096 };
+    const node = { kind: 'leaf', pageKey: randomBytes(16), accessCount: 0 } as const;
+    await nodes.put({ nodes: [{ segment, node }] });
+    return { segment, pageKey: node.pageKey };
+  };
+  const leaves = await untilKilled(writeNode, () => meta.kill(), 100);
+
+  const again = await cluster.start('data-provider', 'data', dataPort!);
+  await cluster.start('metadata-provider', 'meta', metaPort!);
+  for (const key of keys) {
+    const [page] = await pages.read(again.address, [key], 2 ** 20);
+    assert.ok(page, `page ${key.toString('hex')}`);
+  }
+  const found = await nodes.nodes(leaves.map(({ segment }) => segment));
+  for (const [at, node] of found.entries()) {
+    assert.ok(node?.kind === 'leaf' && node.pageKey.equals(leaves[at]!.pageKey));
+  }
+  // The manager is back with what it knew, at once.
+  await manager.kill();
+  await cluster.start('provider-manager', 'pm', pmPort!);
+  assert.deepEqual(await providers.providers(1, 1), [[data.address]]);
+  // A provider that has gone is missed within seconds.
+  await again.kill();
+  while (await known()) await new Promise((resolve) => setTimeout(resolve, 200));
+  transport.close();
+});
+
+test("a directory is one entity's alone, and of one role", async () => {
+  await using cluster = new Cluster();
+  const [port, other] = await freePorts(2);
+  cluster.configure(1111);
+  const manager = await cluster.start('version-manager', 'state', port!);
+  assert.equal(await manager.stop(), 0);
+  await assert.rejects(cluster.start('metadata-provider', 'state', other!), /holds the state of/);
+  const first = await cluster.start('version-manager', 'state', port!);
+  await assert.rejects(cluster.start('version-manager', 'elsewhere', port!), /EADDRINUSE/);
+  assert.equal(await first.stop(), 0);
+});

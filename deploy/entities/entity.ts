@@ -1,0 +1,159 @@
+/** A running entity: state, role, server, and for a data provider its reports. */
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Environment } from '../../blobseer-client/embedded/environment.ts';
+import type { BlobSeerError } from '../../blobseer-client/errors.ts';
+import { ProviderManager as ProviderManagerClient } from '../../blobseer-client/remote/provider-manager.ts';
+import { type Address, addressText } from '../../blobseer-client/remote/remote-error.ts';
+import { Transport } from '../../blobseer-client/remote/transport.ts';
+import { defaultArchiveVersion } from '../../blobseer-client/remote/wire/archive.ts';
+import { DataProvider } from './data-provider.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import { MetadataProvider } from './metadata-provider.ts';
+import type { EntityLog, Method } from './method.ts';
+import { PageStore } from './page-store.ts';
+import { ProviderManager } from './provider-manager.ts';
+import { RpcServer } from './server.ts';
+import type { EntityRole } from './settings.ts';
+import { openState } from './state.ts';
+import { VersionManager } from './version-manager.ts';
+
+/** Of requests and answers under way: two pages of the largest size. */
+const memoryBytes = 512 * 2 ** 20;
+const reportIntervalMs = 1000;
+/** A report that is not taken by then is left for the next. */
+const reportDeadlineMs = 3000;
+const privateDirectory = 0o700;
+
+export interface EntityOptions {
+  readonly role: EntityRole;
+  readonly host: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  /** It must exist, and be this entity's alone. */
+  readonly directory: string;
+  /** Of data and metadata providers. */
+  readonly spaceBytes: number;
+  /** Of data providers. */
+  readonly providerManager: Address | undefined;
+  readonly log: EntityLog;
+  /** Called once, when nothing more can be made durable: the program should end. */
+  readonly onStopped: (error: BlobSeerError) => void;
+}
+
+export interface Entity {
+  readonly port: number;
+  /** Answers what was asked, for so long at most, and closes its state. */
+  close(drainMs: number): Promise<void>;
+}
+
+interface Role {
+  readonly methods: readonly Method[];
+  /** What it does beside answering, once it is reachable; resolves with what ends that. */
+  readonly begin?: (port: number) => () => Promise<void>;
+  readonly close?: () => Promise<void>;
+}
+
+export async function startEntity(options: EntityOptions): Promise<Entity> {
+  const { directory, role: name, host, port, log, onStopped } = options;
+  const state = await openState({ directory, role: name, onStopped });
+  const memory = new MemoryBudget(memoryBytes);
+  try {
+    const role = await roleOf(options, state, memory);
+    const server = await RpcServer.listen({ host, port, methods: role.methods, memory, log });
+    const end = role.begin?.(server.port);
+    return {
+      port: server.port,
+      async close(drainMs) {
+        await end?.();
+        await server.close(drainMs);
+        await role.close?.();
+        await state.close();
+      },
+    };
+  } catch (error) {
+    await state.close();
+    throw error;
+  }
+}
+
+async function roleOf(
+  options: EntityOptions,
+  state: Environment,
+  memory: MemoryBudget,
+): Promise<Role> {
+  const { log, spaceBytes } = options;
+  const archiveVersion = defaultArchiveVersion;
+  switch (options.role) {
+    case 'version-manager':
+      return new VersionManager({ state, archiveVersion });
+    case 'provider-manager':
+      return new ProviderManager({ state, archiveVersion, log, nowMs: () => performance.now() });
+    case 'metadata-provider':
+      return new MetadataProvider({ state, memory, spaceBytes });
+    case 'data-provider':
+      return await dataProvider(options, state, memory);
+  }
+}
+
+async function dataProvider(
+  { directory, spaceBytes, providerManager, log }: EntityOptions,
+  state: Environment,
+  memory: MemoryBudget,
+): Promise<Role> {
+  const folder = path.join(directory, 'pages');
+  mkdirSync(folder, { recursive: true, mode: privateDirectory });
+  const pages = await PageStore.open({
+    state,
+    directory: folder,
+    spaceBytes,
+    onSweepFailed: (err) =>
+      log.warn({ err }, 'a page file cannot be removed; the next start tries'),
+  });
+  const provider = new DataProvider(pages, memory);
+  return {
+    methods: provider.methods,
+    begin: (port) => reporting(provider, `${port}`, providerManager, log),
+    close: () => pages.close(),
+  };
+}
+
+/** Tells the provider manager every second that this provider is there. The log hears of changes only. */
+function reporting(
+  provider: DataProvider,
+  service: string,
+  manager: Address | undefined,
+  log: EntityLog,
+): () => Promise<void> {
+  if (manager === undefined) return () => Promise.resolve();
+  const transport = new Transport({ deadlineMs: reportDeadlineMs });
+  const client = new ProviderManagerClient(transport, manager);
+  const stopped = new AbortController();
+  let isKnown: boolean | undefined;
+  const report = async (): Promise<void> => {
+    const at = addressText(manager);
+    try {
+      await client.report(await provider.report(service));
+      if (isKnown !== true) log.info({ providerManager: at }, 'known to the provider manager');
+      isKnown = true;
+    } catch (err) {
+      if (isKnown !== false && !stopped.signal.aborted) {
+        log.warn({ providerManager: at, err }, 'the provider manager takes no report; trying on');
+      }
+      isKnown = false;
+    }
+  };
+  const run = async (): Promise<void> => {
+    while (!stopped.signal.aborted) {
+      await report();
+      await sleep(reportIntervalMs, undefined, { signal: stopped.signal }).catch(() => undefined);
+    }
+  };
+  const running = run();
+  return async () => {
+    stopped.abort();
+    transport.close();
+    await running;
+  };
+}
