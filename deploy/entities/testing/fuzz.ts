@@ -1,0 +1,194 @@
+/**
+ * Requests that are wrong somewhere, against entities as programs: none may end one, make it grow without
+ * bound, or be taken for an error of its own. At full size, for each role:
+ *   npm run fuzz-entities                                   (100,000 requests, a new seed)
+ *   npm run fuzz-entities -- --requests 20000 --seed 7      (again: a finding names its seed)
+ */
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { parseArgs } from 'node:util';
+import { allExchanges, type Exchange } from '../../../blobseer-client/remote/testing/exchanges.ts';
+import { encodeAnswer, FrameDecoder } from '../../../blobseer-client/remote/wire/frame.ts';
+import { type EntityRole, entityRoles } from '../settings.ts';
+import { Cluster, freePorts, type Program } from './processes.ts';
+
+export interface FuzzReport {
+  readonly role: EntityRole;
+  readonly requests: number;
+  /** Connections that got at least one answer. */
+  readonly answered: number;
+  /** Anonymous memory at the end. */
+  readonly mebibytes: number;
+}
+
+const lanes = 8;
+/** What it may hold at the end, after so many requests of a few kilobytes each. */
+const maxMebibytes = 400;
+/** Of one connection; an entity cuts one that stands still after 30 s. */
+const connectionTimeoutMs = 60_000;
+const anyFrame = { maxItems: 2 ** 16, maxItemBytes: 2 ** 24, maxBytes: 2 ** 24 };
+const services: Readonly<Record<EntityRole, Exchange['service']>> = {
+  'version-manager': 'vmanager',
+  'provider-manager': 'pmanager',
+  'data-provider': 'provider',
+  'metadata-provider': 'sdht',
+};
+
+/** mulberry32: small, and the same for the same seed. */
+class Random {
+  #state: number;
+
+  constructor(seed: number) {
+    this.#state = seed >>> 0;
+  }
+
+  below(end: number): number {
+    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
+    let mixed = this.#state;
+    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * end) >>> 0;
+  }
+
+  bytes(count: number): Buffer {
+    return Buffer.from(Array.from({ length: count }, () => this.below(256)));
+  }
+
+  of<Item>(items: readonly Item[]): Item {
+    return items[this.below(items.length)]!;
+  }
+}
+
+const words = [0, 1, 2, 7, 0x7f, 0xff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
+
+function changed(random: Random, recorded: readonly Buffer[], items: readonly Buffer[]): Buffer {
+  const request = Buffer.from(random.of(recorded));
+  const name = random.below(8);
+  switch (random.below(8)) {
+    case 0:
+      return random.bytes(random.below(200));
+    case 1:
+      for (let flips = 1 + random.below(6); flips > 0; flips--) {
+        request[random.below(request.length)]! ^= 1 << random.below(8);
+      }
+      return request;
+    case 2:
+      return request.subarray(0, random.below(request.length));
+    case 3:
+      // The count of items, or the first one's length.
+      request.writeUInt32LE(random.of(words), request.length > 16 && random.below(2) ? 12 : 4);
+      return request;
+    case 4: {
+      const garbage = Array.from({ length: random.below(7) }, () =>
+        random.bytes(random.below(120)),
+      );
+      return Buffer.concat(encodeAnswer(name, 0, garbage));
+    }
+    case 5: {
+      const others = Array.from({ length: random.below(5) }, () => random.of(items));
+      return Buffer.concat(encodeAnswer(name, random.below(3), others));
+    }
+    case 6: {
+      // One number of an archive, of four bytes.
+      const at = random.below(Math.max(1, request.length - 4));
+      if (at + 4 <= request.length) request.writeUInt32LE(random.of(words), at);
+      return request;
+    }
+    default:
+      return Buffer.concat([request, random.of(recorded), random.bytes(random.below(40))]);
+  }
+}
+
+/** Sends, and waits until it is closed. Ports are not used up: every address of loopback has its own. */
+function send(port: number, bytes: Buffer, random: Random): Promise<number> {
+  const localAddress = `127.0.${1 + random.below(200)}.${1 + random.below(200)}`;
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port, localAddress });
+    let received = 0;
+    let refused: Error | undefined;
+    const timer = setTimeout(() => {
+      reject(new Error(`not closed: ${bytes.toString('hex')}`));
+      socket.destroy();
+    }, connectionTimeoutMs);
+    socket.on('data', (chunk) => {
+      received += chunk.length;
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED') refused = error;
+    });
+    socket.once('close', () => {
+      clearTimeout(timer);
+      if (refused === undefined) resolve(received);
+      else reject(refused);
+    });
+    socket.end(bytes);
+  });
+}
+
+function anonymousMebibytes({ pid }: Program): number {
+  const [, kibibytes] = /^RssAnon:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))!;
+  return Math.round(Number(kibibytes) / 1024);
+}
+
+export async function fuzzEntity(
+  role: EntityRole,
+  options: { readonly requests: number; readonly seed: number },
+): Promise<FuzzReport> {
+  const { requests, seed } = options;
+  const own = allExchanges().filter(({ service }) => service === services[role]);
+  const recorded = own.map(({ request }) => request);
+  const items = allExchanges().flatMap(({ request, isMalformed }) =>
+    isMalformed ? [] : new FrameDecoder(() => anyFrame).push(request)[0]!.items,
+  );
+  await using cluster = new Cluster();
+  const [port, elsewhere] = await freePorts(2);
+  cluster.configure(elsewhere!);
+  const program = await cluster.start(role, role, port!);
+  let left = requests;
+  let answered = 0;
+  const lane = async (index: number): Promise<void> => {
+    const random = new Random(seed * lanes + index);
+    while (left > 0) {
+      left--;
+      const bytes = changed(random, recorded, items);
+      if ((await send(port!, bytes, random)) > 0) answered++;
+    }
+  };
+  try {
+    await Promise.all(Array.from({ length: lanes }, (_, index) => lane(index)));
+    // It still answers what is right.
+    const random = new Random(seed);
+    for (const request of recorded) assert.ok((await send(port!, request, random)) >= 12);
+    const mebibytes = anonymousMebibytes(program);
+    assert.ok(mebibytes <= maxMebibytes, `${mebibytes} MiB`);
+    assert.doesNotMatch(program.log(), /"level":"(error|fatal)"/);
+    assert.equal(await program.stop(), 0);
+    return { role, requests, answered, mebibytes };
+  } catch (error) {
+    throw new Error(`${role}, seed ${seed}: the log ends: ${program.log().slice(-3000)}`, {
+      cause: error,
+    });
+  }
+}
+
+if (process.argv[1] === import.meta.filename) {
+  const { values } = parseArgs({
+    options: {
+      requests: { type: 'string', default: '100000' },
+      seed: { type: 'string' },
+      role: { type: 'string' },
+    },
+  });
+  const seed = values.seed === undefined ? randomInt(2 ** 24) : Number(values.seed);
+  console.log(`seed ${seed}`);
+  for (const role of entityRoles.filter(
+    (one) => values.role === undefined || one === values.role,
+  )) {
+    const began = performance.now();
+    const report = await fuzzEntity(role, { requests: Number(values.requests), seed });
+    const seconds = Math.round((performance.now() - began) / 1000);
+    console.log(JSON.stringify({ ...report, seconds }));
+  }
+}
