@@ -49,7 +49,7 @@ test('requests sent ahead are answered in order, in whatever pieces they come', 
   socket.end();
   await once(socket, 'close');
   assert.deepEqual(answersOf(Buffer.concat(received)), expected);
-  assert.equal(served.memory.usedBytes, 0);
+  while (served.memory.usedBytes > 0) await new Promise(setImmediate);
 });
 
 test('unknown calls and frames beyond the limits end their connection, without an answer', async () => {

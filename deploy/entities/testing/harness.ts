@@ -41,6 +41,12 @@ export interface Served extends AsyncDisposable {
   readonly memory: MemoryBudget;
 }
 
+/** What is served, and what must end before the state is closed. */
+export interface ServedRole {
+  readonly methods: readonly Method[];
+  close?(): Promise<void>;
+}
+
 export interface ServedParts {
   readonly state: Environment;
   readonly directory: string;
@@ -52,7 +58,7 @@ const memoryBytes = 2 ** 29;
 
 /** Serves what `make` builds, from a directory of its own that goes with it. */
 export async function serving(
-  make: (parts: ServedParts) => Promise<readonly Method[]> | readonly Method[],
+  make: (parts: ServedParts) => Promise<ServedRole> | ServedRole | readonly Method[],
   options: Partial<ServerOptions> = {},
 ): Promise<Served> {
   const directory = await mkdtemp(path.join(tmpdir(), 'entity-'));
@@ -63,13 +69,14 @@ export async function serving(
     role: 'test',
     onStopped: (err) => log.error({ err }, 'stopped'),
   });
-  const methods = await make({ state, directory, memory, log });
+  const made = await make({ state, directory, memory, log });
+  const role: ServedRole = 'methods' in made ? made : { methods: made };
   const server = await RpcServer.listen({
     host: '127.0.0.1',
     port: 0,
     log,
     ...options,
-    methods,
+    methods: role.methods,
     memory,
   });
   return {
@@ -79,6 +86,7 @@ export async function serving(
     memory,
     async [Symbol.asyncDispose]() {
       await server.close(0);
+      await role.close?.();
       await state.close();
       await rm(directory, { recursive: true });
     },
