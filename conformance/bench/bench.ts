@@ -35,6 +35,8 @@ export interface BenchOptions {
   readonly connections: readonly number[];
   readonly rounds: number;
   readonly tell: (line: string) => void;
+  /** All that is known after each work: a run that is broken off has not run for nothing. */
+  readonly keep?: (results: Results) => void;
 }
 
 export async function bench(options: BenchOptions): Promise<Results> {
@@ -50,14 +52,18 @@ export async function bench(options: BenchOptions): Promise<Results> {
         options.only.length === 0 || options.only.some((start) => name.startsWith(start)),
     );
     const rows: Row[] = [];
-    for (const workload of chosen) rows.push(...(await allRounds(workload, servers, options)));
-    return {
+    const results: Results = {
       machine: machine(),
       node: process.version,
       date: new Date().toISOString(),
       command: `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim(),
       rows,
     };
+    for (const workload of chosen) {
+      rows.push(...(await allRounds(workload, servers, options)));
+      options.keep?.(results);
+    }
+    return results;
   } finally {
     for (const server of servers) await server.stop();
   }
@@ -144,6 +150,8 @@ async function main(): Promise<void> {
   const base = values.tiny ? tinyScale : fullScale;
   const durationMs =
     values.seconds === undefined ? base.pace.durationMs : 1000 * Number(values.seconds);
+  mkdirSync(values.out, { recursive: true });
+  const write = (name: string, text: string) => writeFileSync(path.join(values.out, name), text);
   const results = await bench({
     scale: { ...base, pace: { ...base.pace, durationMs } },
     servers: [
@@ -157,13 +165,13 @@ async function main(): Promise<void> {
     connections: list(values.connections).map(Number),
     rounds: Number(values.rounds),
     tell: (text) => process.stderr.write(`${text}\n`),
+    keep: (known) => {
+      write('results.json', `${JSON.stringify(known, undefined, 2)}\n`);
+      write('results.svg', chart(known));
+      const about = `${known.date}, ${known.machine}, Node ${known.node}\n\n    ${known.command}\n`;
+      write('results.md', `${about}\n${summary(known)}\n`);
+    },
   });
-  mkdirSync(values.out, { recursive: true });
-  const write = (name: string, text: string) => writeFileSync(path.join(values.out, name), text);
-  write('results.json', `${JSON.stringify(results, undefined, 2)}\n`);
-  write('results.svg', chart(results));
-  const about = `${results.date}, ${results.machine}, Node ${results.node}\n\n    ${results.command}\n`;
-  write('results.md', `${about}\n${summary(results)}\n`);
   process.stdout.write(`${summary(results)}\n`);
 }
 

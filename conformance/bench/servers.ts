@@ -95,6 +95,12 @@ export function running(
   return { name, start: () => Promise.resolve(server) };
 }
 
+/** A run that is broken off leaves no server behind: harness/gateway.ts turns signals into an exit. */
+const children = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
 function ofProgram(parts: {
   readonly name: string;
   readonly isDurable: boolean;
@@ -109,6 +115,8 @@ function ofProgram(parts: {
       const port = await freePort();
       const [program = '', ...args] = parts.command(directory, port);
       const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+      children.add(child);
+      child.once('exit', () => children.delete(child));
       await listening(child, port, name);
       return {
         name,
