@@ -1,6 +1,6 @@
 /**
- * Latencies in buckets whose width is under one percent of their value: any number of samples in a
- * few kilobytes, mergeable, and percentiles that err by less than the machine's noise.
+ * Latencies in buckets whose width is under one percent of their value. All samples fit into a
+ * few kilobytes, and percentiles err by less than the machine's noise.
  */
 
 /** Buckets per doubling of the value: 2^(1/128) is a step of 0.54 %. */

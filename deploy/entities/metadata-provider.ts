@@ -172,7 +172,7 @@ function withoutCount(value: Uint8Array): Uint8Array {
 }
 
 /**
- * The original takes more for a tree node than this, and damages it: any archive of that length.
+ * The original takes more for a tree node than this, and damages it, whatever archive has that length.
  * What it would store and this does not touch comes back as it was written.
  */
 function isTreeNode(value: Uint8Array): boolean {

@@ -164,7 +164,7 @@ function withHost(
 
 /**
  * The canonical path; the one that was sent, as some clients sign their URL as it stands; and the one
- * that S3 makes of the decoded key, where a `%2F` is a slash as any other (aws4 signs that). All three
+ * that S3 makes of the decoded key, where a `%2F` is a slash like all others (aws4 signs that). All three
  * decode to the same key.
  */
 function signedPaths(rawPath: string): readonly string[] {

@@ -90,7 +90,7 @@ test('a claim by header', () => {
   });
 });
 
-test('components: any order, with and without blanks, signed headers put in order', () => {
+test('components: in whatever order, with and without blanks, signed headers put in order', () => {
   for (const text of [
     `Signature=${signature},SignedHeaders=x-amz-date;host,Credential=${credential}`,
     `  Credential=${credential} ,SignedHeaders=Host;X-Amz-Date,  Signature=${signature}`,

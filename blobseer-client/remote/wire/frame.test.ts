@@ -114,6 +114,33 @@ test('large items can be received where they belong, in any pieces', () => {
   assert.throws(() => new FrameDecoder(() => limits).advance(1), RangeError);
 });
 
+test('a length alone gets little memory, and an item that comes whole is whole', () => {
+  const large: FrameLimits = { maxItems: 1, maxItemBytes: 2 ** 28, maxBytes: 2 ** 28 };
+  const promised = Buffer.concat(encodeAnswer(3, 0, [Buffer.alloc(1)])).subarray(0, 16);
+  promised.writeUInt32LE(2 ** 28, 12);
+  const waiting = new FrameDecoder(() => large);
+  waiting.push(Buffer.concat([promised, Buffer.alloc(100)]));
+  assert.ok((waiting.openItem?.length ?? 0) <= 2 ** 20);
+
+  const item = Buffer.alloc(5 * 2 ** 20 + 7, 'abcdefghijk');
+  const bytes = Buffer.concat(encodeAnswer(3, 0, [item]));
+  for (const pieceBytes of [1000, 300_000, 4 * 2 ** 20]) {
+    for (const receives of [true, false]) {
+      const decoder = new FrameDecoder(() => large);
+      const frames: Frame[] = [];
+      for (let at = 0; at < bytes.length; ) {
+        const place = receives ? decoder.openItem : undefined;
+        const rest = bytes.subarray(at, at + Math.min(pieceBytes, place?.length ?? pieceBytes));
+        if (place !== undefined) rest.copy(place);
+        frames.push(...(place ? decoder.advance(rest.length) : decoder.push(rest)));
+        at += rest.length;
+      }
+      assert.equal(frames.length, 1);
+      assert.ok(frames[0]?.items[0]?.equals(item), `${pieceBytes} ${receives}`);
+    }
+  }
+});
+
 test('a large item is sent as it is: nothing of it is copied', () => {
   const page = Buffer.alloc(70_000, 1);
   const buffers = encodeRequest(2, [Buffer.alloc(16), page]);

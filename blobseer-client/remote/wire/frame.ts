@@ -15,6 +15,8 @@ const maxU32 = 0xffff_ffff;
 const copyUpToBytes = 4096;
 /** Less than that of an item is not worth a receive of its own. */
 const directBytes = 16 * 1024;
+/** What a length alone gets; room for more is made as bytes arrive, for a length is only a promise. */
+const firstRoomBytes = 1024 * 1024;
 const nothing = Buffer.alloc(0);
 
 export interface Frame {
@@ -136,8 +138,7 @@ export class FrameDecoder {
     if (this.#item === undefined || bytes > this.#item.length - this.#itemFilled) {
       throw new RangeError(`${bytes} bytes are more than the open item has room for`);
     }
-    this.#itemFilled += bytes;
-    if (this.#itemFilled === this.#item.length) this.#endItem(this.#item);
+    this.#filled(this.#item, bytes);
     return this.push(nothing);
   }
 
@@ -215,13 +216,27 @@ export class FrameDecoder {
         this.#endItem(chunk.subarray(at, at + length));
         return at + length;
       }
-      this.#item = Buffer.allocUnsafeSlow(length);
+      this.#item = Buffer.allocUnsafeSlow(Math.min(length, firstRoomBytes));
     }
-    const taken = Math.min(length - this.#itemFilled, available);
-    chunk.copy(this.#item, this.#itemFilled, at, at + taken);
-    this.#itemFilled += taken;
-    if (this.#itemFilled === length) this.#endItem(this.#item);
-    return at + taken;
+    let from = at;
+    while (this.#item !== undefined && from < chunk.length) {
+      const taken = Math.min(this.#item.length - this.#itemFilled, chunk.length - from);
+      chunk.copy(this.#item, this.#itemFilled, from, from + taken);
+      from += taken;
+      this.#filled(this.#item, taken);
+    }
+    return from;
+  }
+
+  /** So many more bytes of the item are there. A full buffer makes room for as many again. */
+  #filled(item: Buffer, bytes: number): void {
+    this.#itemFilled += bytes;
+    if (this.#itemFilled === this.#length) {
+      this.#endItem(item);
+    } else if (this.#itemFilled === item.length) {
+      this.#item = Buffer.allocUnsafeSlow(Math.min(this.#length ?? 0, 2 * item.length));
+      item.copy(this.#item);
+    }
   }
 
   #endItem(item: Buffer): void {
