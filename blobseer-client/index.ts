@@ -13,13 +13,9 @@ export type {
   StageOptions,
 } from './blobseer.ts';
 export type { CheckOptions, CheckReport, Reference } from './embedded/check.ts';
-export {
-  databaseFile,
-  EmbeddedBlobSeer,
-  type EmbeddedOptions,
-  type EmbeddedRole,
-  openEmbedded,
-} from './embedded/embedded.ts';
+export { databaseFile } from './embedded/directory.ts';
+export { EmbeddedBlobSeer, type EmbeddedOptions, openEmbedded } from './embedded/embedded.ts';
+export type { EngineRole } from './engine.ts';
 export { BlobSeerError, type BlobSeerErrorKind } from './errors.ts';
 export type { RangeQuery, Row, Store, Table, Transaction } from './store.ts';
 export { maxTableKeyBytes } from './store.ts';

@@ -7,24 +7,35 @@ import { BlobSeerError } from './errors.ts';
 const smallPageBytes = 64 * 2 ** 10;
 const middlePageBytes = 256 * 2 ** 10;
 const largePageBytes = 2 ** 20;
-const smallUpToBytes = 2 ** 20;
-const middleUpToBytes = 256 * 2 ** 20;
 const minPageBytes = 4096;
 const maxPageBytes = 64 * 2 ** 20;
 /** A blob whose pages are off by this factor for what comes next is left for a new one. */
 const misfit = 16;
 
-export function choosePageSize(sizeHint: number | undefined): number {
-  if (sizeHint === undefined) return middlePageBytes;
-  if (sizeHint <= smallUpToBytes) return smallPageBytes;
-  return sizeHint <= middleUpToBytes ? middlePageBytes : largePageBytes;
+export interface PageSizes {
+  choose(sizeHint: number | undefined): number;
+  /** Whether a write of that size should still go to a blob with these pages. */
+  fits(pageSize: number, sizeHint: number | undefined): boolean;
 }
 
-/** Whether a write of that size should still go to a blob with these pages. */
-export function fits(pageSize: number, sizeHint: number | undefined): boolean {
-  const ratio = choosePageSize(sizeHint) / pageSize;
-  return ratio < misfit && ratio > 1 / misfit;
+function pageSizes(smallUpToBytes: number, middleUpToBytes: number): PageSizes {
+  const choose = (sizeHint: number | undefined): number => {
+    if (sizeHint === undefined) return middlePageBytes;
+    if (sizeHint <= smallUpToBytes) return smallPageBytes;
+    return sizeHint <= middleUpToBytes ? middlePageBytes : largePageBytes;
+  };
+  return {
+    choose,
+    fits(pageSize, sizeHint) {
+      const ratio = choose(sizeHint) / pageSize;
+      return ratio < misfit && ratio > 1 / misfit;
+    },
+  };
 }
+
+export const embeddedPageSizes = pageSizes(2 ** 20, 256 * 2 ** 20);
+/** Each page costs three records on other machines: larger ones, sooner. */
+export const remotePageSizes = pageSizes(256 * 2 ** 10, 32 * 2 ** 20);
 
 export function checkPageSize(pageSize: number): void {
   const isPowerOfTwo = Number.isInteger(Math.log2(pageSize));

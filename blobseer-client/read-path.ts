@@ -3,11 +3,10 @@
  * the other, a bounded number of bytes ahead of the consumer.
  */
 import { pagesOf } from './algorithms/geometry.ts';
-import { leavesOf, runSync } from './algorithms/segment-tree.ts';
 import type { ByteRange } from './blobseer.ts';
 import { BlobSeerError } from './errors.ts';
-import { maxInlineReadBytes, maxRunBytes, readAheadBytes, treeFanOut } from './limits.ts';
-import type { BlockRef, PageAddress, PageReader, Roles, SnapshotHead } from './roles.ts';
+import { maxInlineReadBytes, treeFanOut } from './limits.ts';
+import type { Leaves, PageAddress, PageReader, Roles, SnapshotHead } from './roles.ts';
 
 /** A page, or a hole, and which of its bytes are wanted. */
 interface Piece {
@@ -16,7 +15,7 @@ interface Piece {
   readonly to: number;
 }
 
-/** Pieces that one read fetches; `to` counts from the start of the first page. */
+/** Pieces that one read fetches; `to` counts from the start of the first page. None: a hole. */
 interface PageRun {
   readonly pages: readonly PageAddress[];
   readonly from: number;
@@ -24,7 +23,7 @@ interface PageRun {
 }
 
 /** Throws when the range does not lie inside the snapshot. */
-export function checkRange(head: SnapshotHead, { offset, length }: ByteRange): void {
+export function checkRange(head: { readonly size: number }, { offset, length }: ByteRange): void {
   const isCount = Number.isSafeInteger(offset) && Number.isSafeInteger(length);
   if (!isCount || offset < 0 || length < 0 || offset + length > head.size) {
     throw new BlobSeerError(
@@ -34,22 +33,29 @@ export function checkRange(head: SnapshotHead, { offset, length }: ByteRange): v
   }
 }
 
-export async function* readRange(
-  roles: Roles,
-  head: SnapshotHead,
+export async function* readRange<Tree>(
+  roles: Roles<Tree>,
+  head: SnapshotHead<Tree>,
   range: ByteRange,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Buffer, void, void> {
+  const { maxRunBytes, readAheadBytes } = roles.dataProvider;
   const reader = roles.dataProvider.openReader();
+  const runs = new Runs(head.pageSize, maxRunBytes);
   const ahead: Promise<Buffer>[] = [];
   const depth = Math.max(2, Math.floor(readAheadBytes / Math.max(head.pageSize, maxRunBytes)));
   try {
-    for (const run of runsOf(piecesOf(roles, head, range), head.pageSize)) {
-      signal?.throwIfAborted();
-      const reading = readRun(reader, run);
-      reading.catch(() => undefined); // heard of when its turn comes
-      ahead.push(reading);
-      if (ahead.length > depth) yield await ahead.shift()!;
+    for (const batch of leafBatches(head, range)) {
+      const found = roles.metadataProvider.leaves(head, batch.first, batch.count);
+      const leaves = isReady(found) ? found : await found;
+      const pieces = piecesOf(leaves, batch.first, head.pageSize, range);
+      for (const run of batch.isLast ? runs.joinLast(pieces) : runs.join(pieces)) {
+        signal?.throwIfAborted();
+        const reading = readRun(reader, run);
+        reading.catch(() => undefined); // heard of when its turn comes
+        ahead.push(reading);
+        if (ahead.length > depth) yield await ahead.shift()!;
+      }
     }
     while (ahead.length > 0) {
       signal?.throwIfAborted();
@@ -62,9 +68,18 @@ export async function* readRange(
 }
 
 /** All of the range at once when it is small and lies in the store itself; else undefined. */
-export function readInline(roles: Roles, head: SnapshotHead, range: ByteRange): Buffer | undefined {
+export function readInline<Tree>(
+  roles: Roles<Tree>,
+  head: SnapshotHead<Tree>,
+  range: ByteRange,
+): Buffer | undefined {
   if (range.length > maxInlineReadBytes) return undefined;
-  const pieces = [...piecesOf(roles, head, range)];
+  const pieces: Piece[] = [];
+  for (const { first, count } of leafBatches(head, range)) {
+    const leaves = roles.metadataProvider.leaves(head, first, count);
+    if (!isReady(leaves)) return undefined;
+    pieces.push(...piecesOf(leaves, first, head.pageSize, range));
+  }
   if (pieces.some(({ page }) => page?.inFile === true)) return undefined;
   const reader = roles.dataProvider.openReader();
   const parts = pieces.map((piece) =>
@@ -75,58 +90,94 @@ export function readInline(roles: Roles, head: SnapshotHead, range: ByteRange): 
   return parts.length === 1 ? parts[0] : Buffer.concat(parts);
 }
 
-/** Looks up a leaf block at a time, so that memory does not follow the length of the range. */
-function* piecesOf(roles: Roles, head: SnapshotHead, range: ByteRange): Generator<Piece> {
-  const { tree, pageSize } = head;
-  const end = range.offset + range.length;
-  const { first, count } = pagesOf(range, pageSize);
-  for (let index = first; index < first + count; ) {
+const isReady = (leaves: Leaves | Promise<Leaves>): leaves is Leaves => Array.isArray(leaves);
+
+interface LeafBatch {
+  readonly first: number;
+  readonly count: number;
+  readonly isLast: boolean;
+}
+
+/** A leaf block at a time, so that memory does not follow the length of the range. */
+function* leafBatches(head: { readonly pageSize: number }, range: ByteRange): Generator<LeafBatch> {
+  const { first, count } = pagesOf(range, head.pageSize);
+  const end = first + count;
+  for (let index = first; index < end; ) {
     const blockEnd = index - (index % treeFanOut) + treeFanOut;
-    const batch = Math.min(first + count, blockEnd) - index;
-    const leaves = runSync(
-      leavesOf<PageAddress, BlockRef>(treeFanOut, tree, index, batch),
-      (refs) => roles.metadataProvider.blocks(refs),
-    );
-    for (const page of leaves) {
-      const start = index * pageSize;
-      const from = Math.max(range.offset - start, 0);
-      yield { page, from, to: Math.min(end - start, pageSize) };
-      index++;
-    }
+    const next = Math.min(end, blockEnd);
+    yield { first: index, count: next - index, isLast: next === end };
+    index = next;
   }
 }
 
-/** Joins pieces as far as one read can fetch them; a hole is a run without pages. */
-function* runsOf(pieces: Iterable<Piece>, pageSize: number): Generator<PageRun> {
-  let pages: PageAddress[] = [];
-  let from = 0;
-  let to = 0;
-  for (const piece of pieces) {
-    const { page } = piece;
-    const last = pages.at(-1);
-    if (last !== undefined && page !== null && isNext(last, page, pageSize)) {
-      if ((pages.length + 1) * pageSize <= maxRunBytes) {
-        to = pages.length * pageSize + piece.to;
-        pages.push(page);
+function* piecesOf(
+  leaves: Leaves,
+  first: number,
+  pageSize: number,
+  range: ByteRange,
+): Generator<Piece> {
+  const end = range.offset + range.length;
+  let start = first * pageSize;
+  for (const page of leaves) {
+    const from = Math.max(range.offset - start, 0);
+    yield { page, from, to: Math.min(end - start, pageSize) };
+    start += pageSize;
+  }
+}
+
+/** Joins pieces as far as one read can fetch them, also across batches. */
+class Runs {
+  private readonly pageSize: number;
+  private readonly maxRunBytes: number;
+  private pages: PageAddress[] = [];
+  private from = 0;
+  private to = 0;
+
+  constructor(pageSize: number, maxRunBytes: number) {
+    this.pageSize = pageSize;
+    this.maxRunBytes = maxRunBytes;
+  }
+
+  *join(pieces: Iterable<Piece>): Generator<PageRun> {
+    for (const { page, from, to } of pieces) {
+      if (page !== null && this.continuesWith(page)) {
+        this.to = this.pages.length * this.pageSize + to;
+        this.pages.push(page);
         continue;
       }
+      yield* this.end();
+      if (page === null) yield { pages: [], from, to };
+      else {
+        this.pages = [page];
+        this.from = from;
+        this.to = to;
+      }
     }
-    if (pages.length > 0) yield { pages, from, to };
-    pages = page === null ? [] : [page];
-    ({ from, to } = piece);
-    if (page === null) yield { pages, from, to };
   }
-  if (pages.length > 0) yield { pages, from, to };
-}
 
-/** Pages in the store itself are found at once, each by its key: nothing is won by joining them. */
-function isNext(last: PageAddress, page: PageAddress, pageSize: number): boolean {
-  return (
-    page.inFile &&
-    page.writeId === last.writeId &&
-    page.index === last.index + 1 &&
-    last.length === pageSize
-  );
+  *joinLast(pieces: Iterable<Piece>): Generator<PageRun> {
+    yield* this.join(pieces);
+    yield* this.end();
+  }
+
+  private *end(): Generator<PageRun> {
+    const { pages, from, to } = this;
+    this.pages = [];
+    if (pages.length > 0) yield { pages, from, to };
+  }
+
+  /** Pages in the store itself are found at once, each by its key: nothing is won by joining them. */
+  private continuesWith(page: PageAddress): boolean {
+    const last = this.pages.at(-1);
+    return (
+      last !== undefined &&
+      page.inFile &&
+      page.writeId === last.writeId &&
+      page.index === last.index + 1 &&
+      last.length === this.pageSize &&
+      (this.pages.length + 1) * this.pageSize <= this.maxRunBytes
+    );
+  }
 }
 
 async function readRun(reader: PageReader, { pages, from, to }: PageRun): Promise<Buffer> {

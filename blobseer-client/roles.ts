@@ -1,8 +1,8 @@
 /**
  * BlobSeer's four roles, as the write path and the read path need them. In the embedded engine they
- * are objects of one process over one directory; over the network they will be programs.
+ * are objects of one process over one directory; in the remote engine they stand for programs on other
+ * machines. `Tree` is how an engine names the segment tree of a snapshot.
  */
-import type { Block, Tree } from './algorithms/segment-tree.ts';
 import type { BlobId, SnapshotRef } from './blobseer.ts';
 import type { Transaction } from './store.ts';
 
@@ -16,24 +16,18 @@ export interface PageAddress {
   readonly inFile: boolean;
 }
 
-/** Names a block of a segment tree: blocks are numbered within a write. */
-export interface BlockRef {
-  readonly writeId: number;
-  readonly index: number;
-}
-
-export type PageTree = Tree<PageAddress, BlockRef>;
-export type PageBlock = Block<PageAddress, BlockRef>;
+/** Pages of a snapshot that follow each other; null for holes. */
+export type Leaves = readonly (PageAddress | null)[];
 
 /** What a reader needs to know of a snapshot. */
-export interface SnapshotHead {
+export interface SnapshotHead<Tree> {
   /** References held on it; 0 once released. */
   readonly references: number;
   readonly size: number;
   readonly pageSize: number;
   /** The snapshot it shares pages with. */
   readonly parent: SnapshotRef | undefined;
-  readonly tree: PageTree;
+  readonly tree: Tree;
 }
 
 /** A page that a write changes, or null where it leaves a hole. */
@@ -51,25 +45,40 @@ export interface NewSnapshot {
   readonly changed: readonly ChangedPage[];
 }
 
+/** A draft with all that had to be done for it before the commit that publishes it. */
+export interface PreparedSnapshot {
+  readonly draft: NewSnapshot;
+}
+
 /** Knows blobs and their snapshots; hands out tickets. */
-export interface VersionManager {
+export interface VersionManager<Tree> {
   createBlob(transaction: Transaction, blobId: BlobId, pageSize: number): void;
-  head(ref: SnapshotRef): SnapshotHead | undefined;
+  head(ref: SnapshotRef): SnapshotHead<Tree> | undefined;
   /** Published versions of a blob that are not released, oldest first, above `after`. */
   versions(blobId: BlobId, after: number, limit: number): SnapshotRef[];
   latest(blobId: BlobId): SnapshotRef | undefined;
   /** Page size of a blob; undefined when there is no such blob. */
   pageSize(blobId: BlobId): number | undefined;
-  /** Takes the next ticket, writes the tree, publishes. One reference, the caller's. */
-  publish(transaction: Transaction, draft: NewSnapshot): SnapshotRef;
+  /**
+   * What cannot be part of a commit, because it happens on other machines. The pages are durable by now.
+   * Throws `conflict` when the base was released meanwhile.
+   */
+  prepare(draft: NewSnapshot): Promise<PreparedSnapshot> | PreparedSnapshot;
+  /** Undoes `prepare`, as far as that can be, where no commit published it. */
+  abandon(prepared: PreparedSnapshot): Promise<void> | void;
+  /** Makes it the next version of a blob. One reference, the caller's. */
+  publish(transaction: Transaction, prepared: PreparedSnapshot, blobId: BlobId): SnapshotRef;
   retain(transaction: Transaction, ref: SnapshotRef): void;
   bury(transaction: Transaction, refs: readonly SnapshotRef[], record?: Uint8Array): void;
 }
 
-/** Keeps the blocks of segment trees. */
-export interface MetadataProvider {
-  /** In the order asked for. Throws `corrupt` when one is missing. */
-  blocks(refs: readonly BlockRef[]): readonly PageBlock[];
+/** Keeps segment trees. */
+export interface MetadataProvider<Tree> {
+  /**
+   * Pages [first, first + count) of a snapshot, all within one block of `treeFanOut` pages. Throws `corrupt`
+   * when a part of the tree is missing.
+   */
+  leaves(head: SnapshotHead<Tree>, first: number, count: number): Leaves | Promise<Leaves>;
 }
 
 /** Decides where a write's pages go. */
@@ -99,6 +108,10 @@ export interface PageWriter {
 
 /** Keeps pages. */
 export interface DataProvider {
+  /** Pages that follow each other in a write are worth reading at once, up to so many bytes. */
+  readonly maxRunBytes: number;
+  /** Bytes worth fetching ahead of the consumer. */
+  readonly readAheadBytes: number;
   openReader(): PageReader;
 }
 
@@ -114,9 +127,9 @@ export interface PageReader {
   close(): Promise<void>;
 }
 
-export interface Roles {
-  readonly versionManager: VersionManager;
-  readonly metadataProvider: MetadataProvider;
+export interface Roles<Tree> {
+  readonly versionManager: VersionManager<Tree>;
+  readonly metadataProvider: MetadataProvider<Tree>;
   readonly providerManager: ProviderManager;
   readonly dataProvider: DataProvider;
 }

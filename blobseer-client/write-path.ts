@@ -6,17 +6,17 @@
  * tenants could make two different pages pass for one.
  */
 import { crc32c } from '@node-rs/crc32';
-import { leavesOf, runSync } from './algorithms/segment-tree.ts';
 import type { BlobId, ByteSource, SnapshotRef, StagedWrite } from './blobseer.ts';
 import { BlobSeerError } from './errors.ts';
 import { treeFanOut } from './limits.ts';
 import type {
-  BlockRef,
   ChangedPage,
+  Leaves,
   NewSnapshot,
   PageAddress,
   PageReader,
   PageWriter,
+  PreparedSnapshot,
   Roles,
   SnapshotHead,
 } from './roles.ts';
@@ -27,10 +27,10 @@ const baseLeavesAtOnce = treeFanOut;
 const smallPieceBytes = 4096;
 const jointBytes = 32 * 1024;
 
-export interface WritePlan {
+export interface WritePlan<Tree> {
   readonly blobId: BlobId;
   readonly pageSize: number;
-  readonly base: { readonly ref: SnapshotRef; readonly head: SnapshotHead } | undefined;
+  readonly base: { readonly ref: SnapshotRef; readonly head: SnapshotHead<Tree> } | undefined;
   /** Absent for a replacement. */
   readonly weaveAt: number | undefined;
   readonly signal: AbortSignal | undefined;
@@ -39,18 +39,20 @@ export interface WritePlan {
 /** The bytes of a base's page that a woven write begins or ends in the middle of. */
 type ReadRange = (offset: number, length: number) => AsyncIterable<Uint8Array>;
 
-export class Staging implements StagedWrite {
-  private readonly roles: Roles;
-  private readonly plan: WritePlan;
+export class Staging<Tree> implements StagedWrite {
+  private readonly roles: Roles<Tree>;
+  private readonly plan: WritePlan<Tree>;
   private readonly onEnd: () => void;
   private readonly writeId: number;
   private readonly writer: PageWriter;
   private readonly reader: PageReader;
   private readonly changed: [number, PageAddress][] = [];
-  private baseLeaves: readonly (PageAddress | null)[] = [];
+  private readonly basePages: number;
+  private baseLeaves: Leaves = [];
   private baseLeavesFirst = 0;
   private sharedPages = 0;
   private state: 'open' | 'sealed' | 'published' | 'aborted' = 'open';
+  private prepared: PreparedSnapshot | undefined;
 
   /** The page being collected. */
   private pageIndex: number;
@@ -63,7 +65,7 @@ export class Staging implements StagedWrite {
   size = 0;
 
   /** `onEnd` is called when it is published, or aborted and nothing is left of it. */
-  constructor(roles: Roles, plan: WritePlan, onEnd: () => void) {
+  constructor(roles: Roles<Tree>, plan: WritePlan<Tree>, onEnd: () => void) {
     this.roles = roles;
     this.plan = plan;
     this.onEnd = onEnd;
@@ -71,6 +73,7 @@ export class Staging implements StagedWrite {
     this.writer = roles.providerManager.place(this.writeId, plan.pageSize);
     this.reader = roles.dataProvider.openReader();
     this.pageIndex = Math.floor((plan.weaveAt ?? 0) / plan.pageSize);
+    this.basePages = Math.ceil((plan.base?.head.size ?? 0) / plan.pageSize);
   }
 
   get storedBytes(): number {
@@ -80,7 +83,7 @@ export class Staging implements StagedWrite {
   /** Takes the whole source in. */
   async fill(source: ByteSource, readBase: ReadRange): Promise<void> {
     const { weaveAt } = this.plan;
-    this.beginPage();
+    await this.beginPage();
     if (weaveAt === undefined) {
       await this.takeSource(source);
       this.size = this.sourceBytes;
@@ -135,28 +138,23 @@ export class Staging implements StagedWrite {
     }
   }
 
-  private beginPage(): void {
+  private async beginPage(): Promise<void> {
     this.pieces = [];
     this.pageLength = 0;
     this.pageCrc = 0;
-    this.comparesPage = this.basePage(this.pageIndex) ?? undefined;
+    this.comparesPage = undefined;
+    const { pageIndex, plan } = this;
+    if (plan.base === undefined || pageIndex >= this.basePages) return;
+    const at = pageIndex - this.baseLeavesFirst;
+    if (at < 0 || at >= this.baseLeaves.length) await this.loadBaseLeaves(plan.base.head);
+    this.comparesPage = this.baseLeaves[pageIndex - this.baseLeavesFirst] ?? undefined;
   }
 
-  /** The base's page at this index; null for a hole, undefined past its end. */
-  private basePage(index: number): PageAddress | null | undefined {
-    const tree = this.plan.base?.head.tree;
-    if (tree === undefined || index >= tree.pageCount) return undefined;
-    const at = index - this.baseLeavesFirst;
-    if (at < 0 || at >= this.baseLeaves.length) {
-      const first = index - (index % baseLeavesAtOnce);
-      const count = Math.min(baseLeavesAtOnce, tree.pageCount - first);
-      this.baseLeaves = runSync(
-        leavesOf<PageAddress, BlockRef>(treeFanOut, tree, first, count),
-        (refs) => this.roles.metadataProvider.blocks(refs),
-      );
-      this.baseLeavesFirst = first;
-    }
-    return this.baseLeaves[index - this.baseLeavesFirst];
+  private async loadBaseLeaves(head: SnapshotHead<Tree>): Promise<void> {
+    const first = this.pageIndex - (this.pageIndex % baseLeavesAtOnce);
+    const count = Math.min(baseLeavesAtOnce, this.basePages - first);
+    this.baseLeaves = await this.roles.metadataProvider.leaves(head, first, count);
+    this.baseLeavesFirst = first;
   }
 
   private async endPage(): Promise<void> {
@@ -169,7 +167,7 @@ export class Staging implements StagedWrite {
       this.changed.push([this.pageIndex, { writeId, index, crc, length, inFile: false }]);
     }
     this.pageIndex++;
-    this.beginPage();
+    await this.beginPage();
   }
 
   private async equals(page: PageAddress): Promise<boolean> {
@@ -187,14 +185,17 @@ export class Staging implements StagedWrite {
     if (this.state !== 'open') throw wrongState('seal', this.state);
     await this.reader.close();
     await this.writer.seal();
+    this.prepared = await this.roles.versionManager.prepare(this.snapshot());
     this.state = 'sealed';
   }
 
   /** Inside the commit. A commit that is undone leaves the write sealed. */
   publish(transaction: Transaction, blobId: BlobId = this.plan.blobId): SnapshotRef {
-    if (this.state !== 'sealed') throw wrongState('publish', this.state);
+    if (this.prepared === undefined || this.state !== 'sealed') {
+      throw wrongState('publish', this.state);
+    }
     this.writer.commit(transaction);
-    return this.roles.versionManager.publish(transaction, { ...this.snapshot(), blobId });
+    return this.roles.versionManager.publish(transaction, this.prepared, blobId);
   }
 
   /** The commit is durable: the pages are no longer this write's to free. */
@@ -203,7 +204,7 @@ export class Staging implements StagedWrite {
     this.onEnd();
   }
 
-  private snapshot(): Omit<NewSnapshot, 'blobId'> {
+  private snapshot(): NewSnapshot {
     const { plan, size, writeId } = this;
     const inFile = this.writer.isFile;
     const changed: ChangedPage[] = this.changed.map(([index, page]) => [
@@ -212,13 +213,14 @@ export class Staging implements StagedWrite {
     ]);
     const keepsOthers = plan.weaveAt !== undefined && (plan.base?.head.size ?? 0) > 0;
     const base = this.sharedPages > 0 || keepsOthers ? plan.base?.ref : undefined;
-    return { writeId, size, pageSize: plan.pageSize, base, changed };
+    return { writeId, size, pageSize: plan.pageSize, base, blobId: plan.blobId, changed };
   }
 
   async abort(): Promise<void> {
     if (this.state === 'published' || this.state === 'aborted') return;
     this.state = 'aborted';
     await this.reader.close();
+    if (this.prepared !== undefined) await this.roles.versionManager.abandon(this.prepared);
     await this.writer.abort();
     this.onEnd();
   }

@@ -6,12 +6,11 @@
 import { contains } from '../algorithms/intervals.ts';
 import type { SnapshotRef } from '../blobseer.ts';
 import { BlobSeerError } from '../errors.ts';
-import type { BlockRef, PageAddress, PageBlock, PageReader } from '../roles.ts';
+import type { PageAddress, PageReader } from '../roles.ts';
 import type { Row, Store, Table } from '../store.ts';
-import { countOf } from './reclaim.ts';
+import { countOf } from './free-units.ts';
 import {
   decodeBlob,
-  decodeBlock,
   decodeFile,
   decodeGrave,
   decodeSnapshot,
@@ -23,8 +22,15 @@ import {
   snapshotKey,
   unitKey,
 } from './records.ts';
+import { blobKey, childKey, snapshotName } from './snapshots.ts';
 import type { Tables } from './tables.ts';
-import { blobKey, childKey, snapshotName } from './version-manager.ts';
+import {
+  type BlockRef,
+  decodeBlock,
+  type PageBlock,
+  type PageTree,
+  pageTreeCodec,
+} from './tree-records.ts';
 
 /** Past this many, problems are only counted. */
 const maxProblemsListed = 1000;
@@ -97,7 +103,9 @@ export class Check {
       if (ref.version === 0) continue;
       this.snapshots++;
       perBlob.set(ref.blobId, (perBlob.get(ref.blobId) ?? 0) + 1);
-      const record = this.decoded(row, snapshotName(ref), decodeSnapshot);
+      const record = this.decoded(row, snapshotName(ref), (bytes) =>
+        decodeSnapshot(pageTreeCodec, bytes),
+      );
       if (record !== undefined) this.checkSnapshot(ref, record, expected, owned);
     }
     for (const [key, count] of expected) {
@@ -138,7 +146,7 @@ export class Check {
 
   private checkSnapshot(
     ref: SnapshotRef,
-    record: SnapshotRecord,
+    record: SnapshotRecord<PageTree>,
     expected: Map<string, number>,
     owned: { pages: number; blocks: number; files: Map<number, number> },
   ): void {
@@ -256,7 +264,7 @@ export class Check {
         return 'leaves' in block ? block.leaves.filter((leaf) => leaf !== null) : [];
       }
       if (decodeSnapshotKey(row.key).version === 0) return [];
-      const { leaf } = decodeSnapshot(row.value).tree;
+      const { leaf } = decodeSnapshot(pageTreeCodec, row.value).tree;
       return leaf === null ? [] : [leaf];
     } catch (error) {
       if (error instanceof BlobSeerError) return []; // reported with the records

@@ -9,7 +9,8 @@ import { collect, inPieces } from '../contract/blob-model.ts';
 import { BlobSeerError } from '../errors.ts';
 import { clean, leftovers, pageFiles, withDirectory, withEngine } from '../testing/engines.ts';
 import { FaultyDisk, systemError } from '../testing/faulty-disk.ts';
-import { databaseFile, openEmbedded } from './embedded.ts';
+import { databaseFile } from './directory.ts';
+import { openEmbedded } from './embedded.ts';
 import { listInstances } from './instances.ts';
 
 const large = Buffer.alloc(3 * 2 ** 20);

@@ -1,22 +1,46 @@
-/** The format of a data directory: a newer one is refused, rather than misread. */
+/** The format of a data directory: a newer one is refused, rather than misread, and so is another engine's. */
 import { BlobSeerError } from '../errors.ts';
 import type { Store } from '../store.ts';
 
 /** Rises with every change of the records or of the directory that an older program would misread. */
 export const formatVersion = 1;
 const formatKey = Buffer.from('format');
+const kindKey = Buffer.from('engine');
 
-export async function checkFormat(store: Store): Promise<void> {
+/** Where the pages are: in the directory, or in a BlobSeer on other machines. */
+export type EngineKind = 'embedded' | 'remote';
+
+/** Directories of before there were two kinds do not say theirs. */
+const unnamedKind: EngineKind = 'embedded';
+
+const kindNames: Readonly<Record<EngineKind, string>> = {
+  embedded: 'the pages are in it: serve it without a BlobSeer of its own',
+  remote: 'the pages are in a BlobSeer on other machines: name its configuration file',
+};
+
+export async function checkFormat(store: Store, kind: EngineKind): Promise<void> {
   const meta = store.table('meta');
   const found = meta.get(formatKey)?.readUInt32BE();
   if (found === undefined) {
     const value = Buffer.alloc(4);
     value.writeUInt32BE(formatVersion);
-    await store.commit((transaction) => transaction.put(meta, formatKey, value));
-  } else if (found > formatVersion) {
+    await store.commit((transaction) => {
+      transaction.put(meta, formatKey, value);
+      if (kind !== unnamedKind) transaction.put(meta, kindKey, Buffer.from(kind));
+    });
+    return;
+  }
+  if (found > formatVersion) {
     throw new BlobSeerError(
       'invalid-argument',
       `the data directory has format ${found}, this program knows ${formatVersion}: use a newer one`,
+    );
+  }
+  const foundKind = (meta.get(kindKey)?.toString() ?? unnamedKind) as EngineKind;
+  if (foundKind !== kind) {
+    throw new BlobSeerError(
+      'invalid-argument',
+      `of the data directory ${kindNames[foundKind] ?? foundKind}`,
     );
   }
 }

@@ -14,13 +14,16 @@ const counterKey = Buffer.from('next-id');
 export class Ids {
   private readonly store: Store;
   private readonly meta: Table;
+  private readonly firstId: number;
   private next = 0;
   private end = 0;
   private spare: { start: number; end: number } | undefined;
   private refill: Promise<void> | undefined;
 
-  constructor(store: Store) {
+  /** `firstId`: where a directory without a counter begins. */
+  constructor(store: Store, firstId = 1) {
     this.store = store;
+    this.firstId = firstId;
     this.meta = store.table('meta');
   }
 
@@ -52,7 +55,7 @@ export class Ids {
 
   private async reserve(): Promise<void> {
     this.spare = await this.store.commit((transaction) => {
-      const start = this.meta.get(counterKey)?.readUIntBE(0, 6) ?? 1;
+      const start = this.meta.get(counterKey)?.readUIntBE(0, 6) ?? this.firstId;
       const value = Buffer.allocUnsafe(6);
       value.writeUIntBE(start + rangeSize, 0, 6);
       transaction.put(this.meta, counterKey, value);

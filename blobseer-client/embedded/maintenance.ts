@@ -3,30 +3,31 @@
  * the directory reclaim, sweep and rewriting. A pass does what is due and ends; a timer starts the
  * next. A failure is reported and tried again with the next pass.
  */
-import type { Store } from '../store.ts';
 import { type Instance, isSilentTool, listInstances, publishEveryMs } from './instances.ts';
-import type { Reclaim } from './reclaim.ts';
-import type { Rewrite } from './rewrite.ts';
-import type { Sweep } from './sweep.ts';
-import type { Tables } from './tables.ts';
+import type { SnapshotTables } from './tables.ts';
 
 /** Slices in a row before a pass ends, so that `close` never waits for long. */
 const maxSlices = 10_000;
 
+/** What only one process of a directory does. */
+export interface Cleaning {
+  /** Frees what a dead process left. */
+  bury(instanceId: number): Promise<void>;
+  /** Dismantles graves dug before `bound`. True when there may be more of them. */
+  reclaim(bound: number): Promise<boolean>;
+  /** What is due after that, in this order; each returns true when there may be more. */
+  readonly steps: readonly ((isStopping: () => boolean) => Promise<boolean>)[];
+}
+
 export interface MaintenanceParts {
-  readonly store: Store;
-  readonly tables: Tables;
+  readonly tables: Pick<SnapshotTables, 'instances'>;
   readonly instance: Instance;
   readonly nowMs: () => number;
   readonly onError: (error: unknown) => void;
   /** Present in the one process that cleans up. */
-  readonly cleaning?: {
-    readonly reclaim: Reclaim;
-    readonly sweep: Sweep;
-    readonly rewrite: Rewrite;
-    /** Instances known dead and not yet swept: tried again with every pass. */
-    readonly dead: Set<number>;
-  };
+  readonly cleaning: Cleaning | undefined;
+  /** Instances known dead and not yet buried: tried again with every pass. */
+  readonly dead: Set<number>;
 }
 
 export class Maintenance {
@@ -57,19 +58,17 @@ export class Maintenance {
   }
 
   private async run(): Promise<void> {
-    const { instance, cleaning } = this.parts;
+    const { instance, cleaning, dead } = this.parts;
     await instance.publish();
     if (cleaning === undefined) return;
-    for (const id of cleaning.dead) {
-      await cleaning.sweep.bury(id);
-      cleaning.dead.delete(id);
+    for (const id of dead) {
+      await cleaning.bury(id);
+      dead.delete(id);
     }
-    await this.repeat(() => cleaning.reclaim.slice(this.leastBound()));
-    await this.repeat(() => cleaning.sweep.unlinkDoomed());
-    await this.repeat(() => cleaning.rewrite.one(() => this.stopping));
-    await this.repeat(() => cleaning.sweep.unlinkDoomed());
+    await this.repeat(() => cleaning.reclaim(this.leastBound()));
+    for (const step of cleaning.steps) await this.repeat(() => step(() => this.stopping));
     for (const row of listInstances(this.parts.tables.instances)) {
-      if (isSilentTool(row, this.parts.nowMs())) await cleaning.sweep.bury(row.id);
+      if (isSilentTool(row, this.parts.nowMs())) await cleaning.bury(row.id);
     }
   }
 

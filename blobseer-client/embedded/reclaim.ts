@@ -4,41 +4,48 @@
  * Runs in one process of a directory.
  */
 import { levelCounts } from '../algorithms/geometry.ts';
-import { type Intervals, subtract } from '../algorithms/intervals.ts';
 import { dissolve, type Forest, type Node, type Run } from '../algorithms/liveness.ts';
-import type { SnapshotRef } from '../blobseer.ts';
-import { treeFanOut } from '../limits.ts';
+import type { BlobId, SnapshotRef } from '../blobseer.ts';
 import type { Store, Transaction } from '../store.ts';
-import type { FileName } from './page-files.ts';
 import {
-  decodeFile,
   decodeGrave,
   decodeSnapshotKey,
-  encodeFile,
   graveKey,
-  idKey,
   type SnapshotRecord,
   snapshotKey,
-  unitKey,
 } from './records.ts';
-import type { Tables } from './tables.ts';
-import { childKey, childrenOf, type EmbeddedVersionManager } from './version-manager.ts';
+import { childKey, childrenOf, type Snapshots } from './snapshots.ts';
+import type { SnapshotTables } from './tables.ts';
 
 /** Graves of one transaction: short, because every writer of the directory waits for it. */
 const gravesAtOnce = 100;
 const referencesAtOnce = 200;
 
-export class Reclaim {
+export interface ReclaimParts<Tree> {
+  readonly store: Store;
+  readonly tables: SnapshotTables;
+  readonly versions: Snapshots<Tree>;
+  /** Of the engine's segment trees. */
+  readonly fanOut: number;
+  /** Inside the commit: nothing sees these pages and tree blocks any more. */
+  readonly free: (transaction: Transaction, runs: readonly Run[]) => void;
+  /** Inside the commit: the blob's last snapshot is gone. */
+  readonly onBlobGone?: (transaction: Transaction, blobId: BlobId) => void;
+}
+
+export class Reclaim<Tree> {
+  private readonly parts: ReclaimParts<Tree>;
   private readonly store: Store;
-  private readonly tables: Tables;
-  private readonly versions: EmbeddedVersionManager;
+  private readonly tables: SnapshotTables;
+  private readonly versions: Snapshots<Tree>;
   /** Keys of graves that could not be dismantled. */
   private readonly damaged = new Set<string>();
 
-  constructor(store: Store, tables: Tables, versions: EmbeddedVersionManager) {
-    this.store = store;
-    this.tables = tables;
-    this.versions = versions;
+  constructor(parts: ReclaimParts<Tree>) {
+    this.parts = parts;
+    this.store = parts.store;
+    this.tables = parts.tables;
+    this.versions = parts.versions;
   }
 
   /**
@@ -86,14 +93,14 @@ export class Reclaim {
     const { freed, removed, updated } = dissolve(this.forest(), idOf(ref));
     for (const id of removed) this.remove(transaction, refOf(id));
     for (const [id, node] of updated) this.update(transaction, refOf(id), node);
-    this.free(transaction, freed);
+    this.parts.free(transaction, freed);
   }
 
   private forest(): Forest<string> {
     return {
       node: (id) => {
         const record = this.versions.snapshot(refOf(id));
-        return record && nodeOf(record);
+        return record && nodeOf(record, this.parts.fanOut);
       },
       children: (id) => childrenOf(this.tables.children, refOf(id)).map(idOf),
     };
@@ -105,7 +112,9 @@ export class Reclaim {
     for (const child of childrenOf(this.tables.children, ref)) {
       transaction.remove(this.tables.children, childKey(ref, child));
     }
-    this.versions.removeSnapshot(transaction, ref);
+    if (this.versions.removeSnapshot(transaction, ref)) {
+      this.parts.onBlobGone?.(transaction, ref.blobId);
+    }
   }
 
   private update(transaction: Transaction, ref: SnapshotRef, node: Node<string>): void {
@@ -126,58 +135,6 @@ export class Reclaim {
       runs: node.runs,
     });
   }
-
-  private free(transaction: Transaction, runs: readonly Run[]): void {
-    for (const run of runs) {
-      const end = run.firstIndex + run.count;
-      if (run.level === 0 && run.inFile) {
-        this.freeFilePages(transaction, run.writeId, run.firstIndex, end);
-        continue;
-      }
-      const table = run.level === 0 ? this.tables.pages : this.tables.blocks;
-      for (let index = run.firstIndex; index < end; index++) {
-        transaction.remove(table, unitKey(run.writeId, index));
-      }
-    }
-  }
-
-  private freeFilePages(
-    transaction: Transaction,
-    fileId: number,
-    start: number,
-    end: number,
-  ): void {
-    const bytes = this.tables.files.get(idKey(fileId));
-    if (bytes === undefined) return;
-    const record = decodeFile(bytes);
-    const live = subtract(record.live, [{ start, end }]);
-    if (live.length > 0) {
-      transaction.put(this.tables.files, idKey(fileId), encodeFile({ ...record, live }));
-      if (countOf(live) * 2 < countOf(record.layout)) {
-        transaction.put(this.tables.sparse, idKey(fileId), Buffer.alloc(1));
-      }
-      return;
-    }
-    transaction.remove(this.tables.files, idKey(fileId));
-    transaction.remove(this.tables.sparse, idKey(fileId));
-    const { instance, generation } = record;
-    doom(transaction, this.tables, { instance, fileId, generation });
-  }
-}
-
-/** The file is nobody's from this commit on; it is unlinked afterwards, by `Sweep`. */
-export function doom(transaction: Transaction, tables: Tables, name: FileName): void {
-  const value = Buffer.from(`${name.instance}/${name.fileId}/${name.generation}`);
-  transaction.put(tables.doomed, value, Buffer.alloc(1));
-}
-
-export function doomedName(key: Buffer): FileName {
-  const [instance, fileId, generation] = key.toString('latin1').split('/').map(Number);
-  return { instance: instance ?? 0, fileId: fileId ?? 0, generation: generation ?? 0 };
-}
-
-export function countOf(intervals: Intervals): number {
-  return intervals.reduce((sum, { start, end }) => sum + end - start, 0);
 }
 
 function idOf(ref: SnapshotRef): string {
@@ -188,11 +145,11 @@ function refOf(id: string): SnapshotRef {
   return decodeSnapshotKey(Buffer.from(id, 'latin1'));
 }
 
-function nodeOf(record: SnapshotRecord): Node<string> {
+function nodeOf<Tree>(record: SnapshotRecord<Tree>, fanOut: number): Node<string> {
   return {
     parent: record.parent && idOf(record.parent),
     live: record.references > 0,
     runs: record.runs,
-    slots: levelCounts(record.visiblePages, treeFanOut),
+    slots: levelCounts(record.visiblePages, fanOut),
   };
 }

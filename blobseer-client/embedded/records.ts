@@ -7,10 +7,10 @@ import type { Interval } from '../algorithms/intervals.ts';
 import type { Run } from '../algorithms/liveness.ts';
 import type { SnapshotRef } from '../blobseer.ts';
 import { BlobSeerError } from '../errors.ts';
-import type { BlockRef, PageAddress, PageBlock, SnapshotHead } from '../roles.ts';
+import type { PageAddress, SnapshotHead } from '../roles.ts';
 
 /** A version of a blob, as the version manager remembers it. */
-export interface SnapshotRecord extends SnapshotHead {
+export interface SnapshotRecord<Tree> extends SnapshotHead<Tree> {
   /** Pages of the parent that it can see: its own page count, or less after a smaller one between
    * them was dissolved. */
   readonly visiblePages: number;
@@ -41,10 +41,12 @@ export interface FileRecord {
 }
 
 const recordVersion = 1;
-const addressBytes = 18;
-const refBytes = 10;
-const runsAt = 24 + addressBytes + 4;
-const snapshotHeaderBytes = runsAt + 4;
+export const addressBytes = 18;
+const unitBytes = 10;
+/** Version, references, size, page size, parent; then the tree. */
+const treeAt = 24;
+/** Pages that it sees of its parent, and the number of its runs. */
+const countsBytes = 8;
 const runBytes = 19;
 const inFileBit = 0x8000_0000;
 
@@ -61,13 +63,13 @@ export function decodeSnapshotKey(key: Buffer, offset = 0): SnapshotRef {
 
 /** The key of page or block `index` of a write. */
 export function unitKey(writeId: number, index: number): Buffer {
-  const key = Buffer.allocUnsafe(refBytes);
+  const key = Buffer.allocUnsafe(unitBytes);
   key.writeUIntBE(writeId, 0, 6);
   key.writeUInt32BE(index, 6);
   return key;
 }
 
-export function decodeUnitKey(key: Buffer): BlockRef {
+export function decodeUnitKey(key: Buffer): { writeId: number; index: number } {
   return { writeId: key.readUIntBE(0, 6), index: key.readUInt32BE(6) };
 }
 
@@ -112,7 +114,7 @@ export function decodeGrave(bytes: Buffer): GraveRecord {
   return { refs, record: bytes.subarray(end) };
 }
 
-function writeAddress(target: Buffer, at: number, page: PageAddress | null): void {
+export function writeAddress(target: Buffer, at: number, page: PageAddress | null): void {
   if (page === null) {
     target.fill(0, at, at + addressBytes);
     return;
@@ -123,7 +125,7 @@ function writeAddress(target: Buffer, at: number, page: PageAddress | null): voi
   target.writeUInt32BE(page.inFile ? page.length + inFileBit : page.length, at + 14);
 }
 
-function readAddress(source: Buffer, at: number): PageAddress | null {
+export function readAddress(source: Buffer, at: number): PageAddress | null {
   const writeId = source.readUIntBE(at, 6);
   if (writeId === 0) return null;
   const length = source.readUInt32BE(at + 14);
@@ -136,61 +138,35 @@ function readAddress(source: Buffer, at: number): PageAddress | null {
   };
 }
 
-export function encodeBlock(block: PageBlock): Buffer {
-  if ('leaves' in block) {
-    const bytes = Buffer.allocUnsafe(4 + block.leaves.length * addressBytes);
-    bytes.writeUInt16BE(block.level, 0);
-    bytes.writeUInt16BE(block.leaves.length, 2);
-    block.leaves.forEach((leaf, index) => {
-      writeAddress(bytes, 4 + index * addressBytes, leaf);
-    });
-    return bytes;
-  }
-  const bytes = Buffer.alloc(4 + block.blocks.length * refBytes);
-  bytes.writeUInt16BE(block.level, 0);
-  bytes.writeUInt16BE(block.blocks.length, 2);
-  block.blocks.forEach((ref, index) => {
-    if (ref !== null) unitKey(ref.writeId, ref.index).copy(bytes, 4 + index * refBytes);
-  });
-  return bytes;
+/** How an engine writes down the tree of a snapshot. */
+export interface TreeCodec<Tree> {
+  /** Bytes of the head, for every tree. */
+  readonly headBytes: number;
+  /** The tail follows the runs; it is empty where the head says all. */
+  encode(tree: Tree): { readonly head: Buffer; readonly tail: Buffer };
+  /** Throws `corrupt`. */
+  decode(head: Buffer, tail: Buffer, pageCount: number): Tree;
 }
 
-export function decodeBlock(bytes: Buffer): PageBlock {
-  const level = bytes.readUInt16BE(0);
-  const count = bytes.readUInt16BE(2);
-  const width = level === 1 ? addressBytes : refBytes;
-  if (level === 0 || bytes.length !== 4 + count * width) throw damaged('tree block');
-  if (level === 1) {
-    const leaves: (PageAddress | null)[] = [];
-    for (let index = 0; index < count; index++)
-      leaves.push(readAddress(bytes, 4 + index * addressBytes));
-    return { level: 1, leaves };
-  }
-  const blocks: (BlockRef | null)[] = [];
-  for (let index = 0; index < count; index++) blocks.push(readRef(bytes, 4 + index * refBytes));
-  return { level, blocks };
-}
-
-function readRef(source: Buffer, at: number): BlockRef | null {
-  const writeId = source.readUIntBE(at, 6);
-  return writeId === 0 ? null : { writeId, index: source.readUInt32BE(at + 6) };
-}
-
-export function encodeSnapshot(record: SnapshotRecord): Buffer {
-  const { parent, tree, runs } = record;
-  const bytes = Buffer.alloc(snapshotHeaderBytes + runs.length * runBytes);
+export function encodeSnapshot<Tree>(codec: TreeCodec<Tree>, record: SnapshotRecord<Tree>): Buffer {
+  const { parent, runs } = record;
+  const { head, tail } = codec.encode(record.tree);
+  const countsAt = treeAt + codec.headBytes;
+  const runsAt = countsAt + countsBytes;
+  const tailAt = runsAt + runs.length * runBytes;
+  const bytes = Buffer.alloc(tailAt + tail.length);
   bytes.writeUInt8(recordVersion, 0);
   bytes.writeUInt32BE(record.references, 1);
   bytes.writeUIntBE(record.size, 5, 6);
   bytes.writeUInt8(Math.log2(record.pageSize), 11);
   if (parent !== undefined) snapshotKey(parent).copy(bytes, 12);
-  if (tree.root !== null) unitKey(tree.root.writeId, tree.root.index).copy(bytes, 24);
-  else writeAddress(bytes, 24, tree.leaf);
-  bytes.writeUInt32BE(record.visiblePages, 24 + addressBytes);
-  bytes.writeUInt32BE(runs.length, runsAt);
+  head.copy(bytes, treeAt);
+  bytes.writeUInt32BE(record.visiblePages, countsAt);
+  bytes.writeUInt32BE(runs.length, countsAt + 4);
   runs.forEach((run, index) => {
-    writeRun(bytes, snapshotHeaderBytes + index * runBytes, run);
+    writeRun(bytes, runsAt + index * runBytes, run);
   });
+  tail.copy(bytes, tailAt);
   return bytes;
 }
 
@@ -203,35 +179,40 @@ function writeRun(target: Buffer, at: number, run: Run): void {
 }
 
 /** Without its runs: all that a reader needs. */
-export function decodeSnapshotHead(bytes: Buffer): Omit<SnapshotRecord, 'runs'> {
-  if (bytes.length < snapshotHeaderBytes || bytes.readUInt8(0) !== recordVersion) {
+export function decodeSnapshotHead<Tree>(
+  codec: TreeCodec<Tree>,
+  bytes: Buffer,
+): Omit<SnapshotRecord<Tree>, 'runs'> {
+  const countsAt = treeAt + codec.headBytes;
+  if (bytes.length < countsAt + countsBytes || bytes.readUInt8(0) !== recordVersion) {
     throw damaged('snapshot record');
   }
+  const tailAt = countsAt + countsBytes + bytes.readUInt32BE(countsAt + 4) * runBytes;
+  if (bytes.length < tailAt) throw damaged('snapshot record');
   const size = bytes.readUIntBE(5, 6);
   const pageSize = 2 ** bytes.readUInt8(11);
-  const pageCount = Math.ceil(size / pageSize);
   const parent = decodeSnapshotKey(bytes, 12);
   return {
     references: bytes.readUInt32BE(1),
     size,
     pageSize,
     parent: parent.blobId === 0 ? undefined : parent,
-    visiblePages: bytes.readUInt32BE(24 + addressBytes),
-    tree: {
-      pageCount,
-      leaf: pageCount === 1 ? readAddress(bytes, 24) : null,
-      root: pageCount > 1 ? readRef(bytes, 24) : null,
-    },
+    visiblePages: bytes.readUInt32BE(countsAt),
+    tree: codec.decode(
+      bytes.subarray(treeAt, countsAt),
+      bytes.subarray(tailAt),
+      Math.ceil(size / pageSize),
+    ),
   };
 }
 
-export function decodeSnapshot(bytes: Buffer): SnapshotRecord {
-  const head = decodeSnapshotHead(bytes);
-  const count = bytes.readUInt32BE(runsAt);
-  if (bytes.length !== snapshotHeaderBytes + count * runBytes) throw damaged('snapshot record');
+export function decodeSnapshot<Tree>(codec: TreeCodec<Tree>, bytes: Buffer): SnapshotRecord<Tree> {
+  const head = decodeSnapshotHead(codec, bytes);
+  const runsAt = treeAt + codec.headBytes + countsBytes;
+  const count = bytes.readUInt32BE(runsAt - 4);
   const runs: Run[] = [];
   for (let index = 0; index < count; index++) {
-    const at = snapshotHeaderBytes + index * runBytes;
+    const at = runsAt + index * runBytes;
     const kind = bytes.readUInt8(at);
     runs.push({
       level: kind & 0x7f,

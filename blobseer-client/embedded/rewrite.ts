@@ -6,8 +6,8 @@
 import { BlobSeerError } from '../errors.ts';
 import type { Store } from '../store.ts';
 import type { DiskFile } from './disk.ts';
+import { countOf, doom } from './free-units.ts';
 import type { FileName, PageFiles } from './page-files.ts';
-import { countOf, doom } from './reclaim.ts';
 import { decodeFile, encodeFile, type FileRecord, fileOffset, idKey } from './records.ts';
 import type { SpaceGuard } from './space.ts';
 import type { Tables } from './tables.ts';

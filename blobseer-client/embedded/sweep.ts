@@ -3,8 +3,8 @@
  * that a dead process had written without reaching its commit. Files of the living are theirs.
  */
 import type { Store } from '../store.ts';
+import { doomedName } from './free-units.ts';
 import type { PageFiles } from './page-files.ts';
-import { doomedName } from './reclaim.ts';
 import { decodeFile, idKey } from './records.ts';
 import type { Tables } from './tables.ts';
 
@@ -40,8 +40,7 @@ export class Sweep {
    * between writing LMDB's root and announcing it leaves a commit that no reader sees until the next
    * writer takes over the lock of the dead and finds it.
    */
-  async bury(instance: number): Promise<number> {
-    let removed = 0;
+  async bury(instance: number): Promise<void> {
     await this.store.commit(() => undefined);
     for (const name of await this.pageFiles.filesOf(instance)) {
       this.store.refresh();
@@ -50,12 +49,10 @@ export class Sweep {
       const isNamed = record?.instance === instance && record.generation === name.generation;
       if (isNamed) continue;
       await this.pageFiles.remove(name);
-      removed++;
     }
     await this.pageFiles.pruneDirectories(instance);
     await this.store.commit((transaction) => {
       transaction.remove(this.tables.instances, idKey(instance));
     });
-    return removed;
   }
 }
