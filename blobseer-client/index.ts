@@ -17,5 +17,6 @@ export { databaseFile } from './embedded/directory.ts';
 export { EmbeddedBlobSeer, type EmbeddedOptions, openEmbedded } from './embedded/embedded.ts';
 export type { EngineRole } from './engine.ts';
 export { BlobSeerError, type BlobSeerErrorKind } from './errors.ts';
+export { type Deployment, readDeployment } from './remote/deployment.ts';
 export type { RangeQuery, Row, Store, Table, Transaction } from './store.ts';
 export { maxTableKeyBytes } from './store.ts';

@@ -300,6 +300,10 @@ function selfTest() {
     ['gateway/operations/get.test.ts', "import { app } from '../app.ts';"],
     ['blobseer-client/embedded/lmdb.ts', "import { open } from 'lmdb';"],
     ['blobseer-client/remote/wire/a.ts', "import { a } from '../../errors.ts';"],
+    [
+      'deploy/entities/settings.ts',
+      "import { a } from '../../blobseer-client/remote/configuration.ts';",
+    ],
     ['conformance/actions/a.test.ts', "import { sign } from 'aws4';"],
     ['gateway/testing/requests.ts', "import { sign } from 'aws4';"],
   ];
@@ -319,6 +323,11 @@ function selfTest() {
     ['gateway/operations/get.ts', "import '../pipeline/respond.ts';"],
     ['gateway/pipeline/a.ts', "import { a } from '../objects/get.ts';"],
     ['gateway/pipeline/a.ts', "import { open } from 'lmdb';"],
+    [
+      'gateway/commands/serve.ts',
+      "import { a } from '../../blobseer-client/remote/deployment.ts';",
+    ],
+    ['blobseer-client/remote/deployment.ts', "import '../../deploy/entities/settings.ts';"],
     ['gateway/cli.ts', "import aws4 from 'aws4';"],
     ['gateway/cli.ts', "import { request } from './testing/requests.ts';"],
     ['blobseer-client/blob.ts', "import { S3Error } from '../gateway/s3/errors.ts';"],

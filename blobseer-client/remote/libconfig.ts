@@ -3,6 +3,7 @@
  * `{ name = value; }`, lists `( , )`, arrays `[ , ]`, strings, numbers and booleans, comments of three
  * kinds. Strict: what libconfig would not read is an error with its line. `@include` is refused.
  */
+import { BlobSeerError } from '../errors.ts';
 
 export interface ConfigGroup {
   readonly kind: 'group';
@@ -24,9 +25,9 @@ export interface ConfigScalar {
 
 export type ConfigValue = ConfigGroup | ConfigList | ConfigScalar;
 
-export class LibconfigError extends Error {
+export class LibconfigError extends BlobSeerError {
   constructor(line: number, message: string) {
-    super(`line ${line}: ${message}`);
+    super('invalid-argument', `line ${line}: ${message}`);
     this.name = 'LibconfigError';
   }
 }
