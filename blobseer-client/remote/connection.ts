@@ -47,7 +47,7 @@ export class Connection {
   #connectTimer: NodeJS.Timeout | undefined;
   #error: Error | undefined;
   #idleTimer: NodeJS.Timeout | undefined;
-  #onClosedIdle: (() => void) | undefined;
+  #onClosedIdle: ((byServer: boolean) => void) | undefined;
 
   constructor(
     address: Address,
@@ -98,7 +98,7 @@ export class Connection {
   }
 
   /** Waits for its next call for so long, and keeps no program running for that. */
-  enterIdle(maxIdleMs: number, onClosed: () => void): void {
+  enterIdle(maxIdleMs: number, onClosed: (byServer: boolean) => void): void {
     this.#onClosedIdle = onClosed;
     this.#idleTimer = setTimeout(() => this.reset(), maxIdleMs).unref();
     this.#socket.unref();
@@ -135,7 +135,7 @@ export class Connection {
    */
   reset(): void {
     clearTimeout(this.#connectTimer);
-    this.#leftIdleByItself();
+    this.#closedIdle(false);
     if (this.#isConnected) this.#socket.resetAndDestroy();
     else this.#socket.destroy();
   }
@@ -192,14 +192,14 @@ export class Connection {
         }),
       );
     }
-    this.#leftIdleByItself();
+    this.#closedIdle(true);
   }
 
-  #leftIdleByItself(): void {
+  #closedIdle(byServer: boolean): void {
     clearTimeout(this.#idleTimer);
     const onClosed = this.#onClosedIdle;
     this.#onClosedIdle = undefined;
-    onClosed?.();
+    onClosed?.(byServer);
   }
 
   #fail(underWay: UnderWay, error: RemoteError): void {

@@ -1,15 +1,16 @@
 /**
  * Calls to BlobSeer's programs over TCP: bounded in number, each with a deadline, abortable.
  *
- * The original's servers hold small answers back for some 40 ms on every connection that carried a
- * call before (Nagle's algorithm on their side meets our delayed acknowledgements). So a call whose
- * answer carries a result gets a connection of its own, which ends by a reset; calls without results share
- * kept connections, one call on each at a time. A server cuts a connection 30 s after its last answer, be it
+ * Connections are kept, one call on each at a time. But the original's servers hold small answers back for some 40 ms on every connection that carried a
+ * call before (Nagle's algorithm on their side meets our delayed acknowledgements). So a call to them whose
+ * answer carries a result gets a connection of its own, which ends by a reset, as long as nobody knows
+ * that there is an entity of ours, which has no such delay. A server cuts a connection 30 s after its last answer, be it
  * idle or busy, so a kept one is used only while the call's deadline lies before that.
  */
 import { setMaxListeners } from 'node:events';
 import type { LookupFunction } from 'node:net';
 import { Connection, type ConnectionCounters, type Outgoing } from './connection.ts';
+import { Discovery } from './discovery.ts';
 import { rememberingLookup } from './host-lookup.ts';
 import { type Address, addressText, errorOfStatus, RemoteError } from './remote-error.ts';
 import { defaultArchiveVersion } from './wire/archive.ts';
@@ -53,6 +54,7 @@ export interface CallOptions {
   readonly deadlineMs?: number | undefined;
 }
 
+/** Of calls; the questions which hosts are entities are not counted. */
 export interface TransportMetrics extends Readonly<ConnectionCounters> {
   readonly requests: number;
   /** Calls that got no answer, or one that made no sense. */
@@ -92,6 +94,7 @@ export class Transport {
   readonly #settings: typeof defaults;
   readonly #nowMs: () => number;
   readonly #lookup: LookupFunction;
+  readonly #discovery: Discovery;
   readonly #hosts = new Map<string, Host>();
   readonly #tasks = new Set<Task>();
   #active = 0;
@@ -113,6 +116,11 @@ export class Transport {
     this.#nowMs = nowMs ?? (() => performance.now());
     this.#settings = { ...defaults, ...settings };
     this.#lookup = rememberingLookup(this.#nowMs);
+    const uncounted = { connectionsOpened: 0, bytesSent: 0, bytesReceived: 0 };
+    this.#discovery = new Discovery({
+      open: (address) => this.#open(address, uncounted),
+      deadlineMs: this.#settings.deadlineMs,
+    });
   }
 
   get metrics(): TransportMetrics {
@@ -151,9 +159,18 @@ export class Transport {
     }
   }
 
+  /**
+   * Whether an entity of ours is there, which has calls that the original's programs have not. The
+   * host is asked once. Rejects with RemoteError where it cannot be asked.
+   */
+  isEntity(address: Address): Promise<boolean> {
+    return this.#discovery.isEntity(address);
+  }
+
   /** Ends all connections; calls under way and later ones fail. */
   close(): void {
     this.#isClosed = true;
+    this.#discovery.close();
     for (const task of [...this.#tasks]) {
       this.#settle(
         task,
@@ -251,10 +268,11 @@ export class Transport {
 
   /** From taking a connection to settling the task; holds its place among the active ones. */
   async #run(task: Task): Promise<void> {
-    const kept = task.isResultless ? this.#takeIdle(task) : undefined;
+    const { address } = task.host;
+    const kept = this.#isKeeping(task) ? this.#takeIdle(task) : undefined;
     if (kept !== undefined) this.#counters.connectionsReused++;
     try {
-      const first = kept ?? this.#open(task.host);
+      const first = kept ?? this.#open(address, this.#counters);
       task.connection = first;
       let frame: Frame;
       try {
@@ -264,20 +282,33 @@ export class Transport {
         const isLost = kept !== undefined && !first.hadAnswerBytes && task.isRepeatable;
         if (!isLost || task.isSettled) throw error;
         this.#counters.repeated++;
-        task.connection = this.#open(task.host);
+        task.connection = this.#open(address, this.#counters);
         frame = await task.connection.exchange(task.outgoing);
       }
       this.#settle(task, undefined, frame);
+      this.#discover(address);
     } catch (error) {
+      const isReached = task.connection?.isConnected ?? false;
+      if (!isReached && !task.isSettled) this.#discovery.forget(address);
       this.#settle(task, error);
     } finally {
       this.#release(task);
     }
   }
 
-  #open({ address }: Host): Connection {
+  #isKeeping({ host, isResultless }: Task): boolean {
+    return isResultless || this.#discovery.known(host.address) === true;
+  }
+
+  /** Of hosts that answer, while calls go on. */
+  #discover(address: Address): void {
+    if (this.#isClosed || this.#discovery.known(address) !== undefined) return;
+    this.#discovery.isEntity(address).catch(() => undefined);
+  }
+
+  #open(address: Address, counters: ConnectionCounters): Connection {
     try {
-      return new Connection(address, this.#counters, {
+      return new Connection(address, counters, {
         connectTimeoutMs: this.#settings.connectTimeoutMs,
         lookup: this.#lookup,
       });
@@ -299,14 +330,16 @@ export class Transport {
     }
   }
 
-  #release({ host, connection, isResultless }: Task): void {
+  #release(task: Task): void {
+    const { host, connection } = task;
     host.active--;
     this.#active--;
-    if (isResultless && connection?.isReusable && !this.#isClosed) {
+    if (this.#isKeeping(task) && connection?.isReusable && !this.#isClosed) {
       connection.idleSinceMs = this.#nowMs();
       host.idle.push(connection);
-      connection.enterIdle(this.#settings.maxIdleMs, () => {
+      connection.enterIdle(this.#settings.maxIdleMs, (byServer) => {
         host.idle.splice(host.idle.indexOf(connection), 1);
+        if (byServer) this.#discovery.forget(host.address);
         this.#forget(host);
       });
     } else {

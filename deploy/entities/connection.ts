@@ -20,6 +20,7 @@ export interface ConnectionParts {
   readonly exchangeTimeoutMs: number;
   /** Somebody must give memory back. */
   readonly onMemoryExceeded: () => void;
+  readonly onRequest: () => void;
   /** The other end, or the network, is to blame. */
   readonly onRefused: (peer: Peer, reason: string) => void;
   /** We are. */
@@ -141,6 +142,7 @@ export class ServedConnection {
 
   async #answer({ name, items }: Frame): Promise<Answer | undefined> {
     const method = this.#parts.methods.get(name)!;
+    this.#parts.onRequest();
     // No value of the protocol is empty; the original's programs end on one.
     if (items.some(({ length }) => length === 0)) return justStatus(status.badArguments);
     try {

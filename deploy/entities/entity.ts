@@ -8,6 +8,8 @@ import { ProviderManager as ProviderManagerClient } from '../../blobseer-client/
 import { type Address, addressText } from '../../blobseer-client/remote/remote-error.ts';
 import { Transport } from '../../blobseer-client/remote/transport.ts';
 import { defaultArchiveVersion } from '../../blobseer-client/remote/wire/archive.ts';
+import type { Statistics } from '../../blobseer-client/remote/wire/messages.ts';
+import { aboutMethods } from './about.ts';
 import { DataProvider } from './data-provider.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { MetadataProvider } from './metadata-provider.ts';
@@ -28,6 +30,8 @@ const privateDirectory = 0o700;
 
 export interface EntityOptions {
   readonly role: EntityRole;
+  /** Of the program. */
+  readonly version: string;
   readonly host: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -50,18 +54,34 @@ export interface Entity {
 
 interface Role {
   readonly methods: readonly Method[];
+  /** How it fares, beside what holds for every entity. */
+  statistics?(): Statistics | Promise<Statistics>;
   /** What it does beside answering, once it is reachable; resolves with what ends that. */
   readonly begin?: (port: number) => () => Promise<void>;
   readonly close?: () => Promise<void>;
 }
 
 export async function startEntity(options: EntityOptions): Promise<Entity> {
-  const { directory, role: name, host, port, log, onStopped } = options;
+  const { directory, role: name, version, host, port, log, onStopped } = options;
   const state = await openState({ directory, role: name, onStopped });
   const memory = new MemoryBudget(memoryBytes);
   try {
     const role = await roleOf(options, state, memory);
-    const server = await RpcServer.listen({ host, port, methods: role.methods, memory, log });
+    const startedAtMs = performance.now();
+    const about = aboutMethods({
+      role: name,
+      version,
+      archiveVersion: defaultArchiveVersion,
+      statistics: async () => ({
+        uptimeSeconds: Math.round((performance.now() - startedAtMs) / 1000),
+        memoryBytes: process.memoryUsage.rss(),
+        bufferedBytes: memory.usedBytes,
+        ...server.numbers,
+        ...(await role.statistics?.()),
+      }),
+    });
+    const methods = [...role.methods, ...about];
+    const server = await RpcServer.listen({ host, port, methods, memory, log });
     const end = role.begin?.(server.port);
     return {
       port: server.port,

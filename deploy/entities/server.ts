@@ -27,6 +27,7 @@ export class RpcServer {
   readonly #connections = new Set<ServedConnection>();
   readonly #log: EntityLog;
   readonly #parts: ConnectionParts;
+  readonly #numbers = { requests: 0, failures: 0, refusals: 0 };
   #isClosing = false;
   #suppressed = 0;
   #complaintTimer: NodeJS.Timeout | undefined;
@@ -38,8 +39,14 @@ export class RpcServer {
       memory: options.memory,
       exchangeTimeoutMs: options.exchangeTimeoutMs ?? defaultExchangeTimeoutMs,
       onMemoryExceeded: () => this.#evict(),
+      onRequest: () => {
+        this.#numbers.requests++;
+      },
       onRefused: (peer, reason) => this.#complain(peer, reason),
-      onFailed: (peer, call, err) => this.#log.error({ peer, call, err }, 'a call failed'),
+      onFailed: (peer, call, err) => {
+        this.#numbers.failures++;
+        this.#log.error({ peer, call, err }, 'a call failed');
+      },
       onClosed: (connection) => this.#connections.delete(connection),
     };
     // A client may close its side and still wait for the answer.
@@ -62,6 +69,11 @@ export class RpcServer {
 
   get connections(): number {
     return this.#connections.size;
+  }
+
+  /** Connections at this moment; requests, those that failed here, and refused connections so far. */
+  get numbers() {
+    return { connections: this.connections, ...this.#numbers };
   }
 
   /** Takes no more requests; resolves when those under way are answered, or cut after `drainMs`. */
@@ -100,6 +112,7 @@ export class RpcServer {
   }
 
   #complain(peer: Peer, reason: string): void {
+    this.#numbers.refusals++;
     if (this.#complaintTimer !== undefined) {
       this.#suppressed++;
       return;

@@ -18,6 +18,7 @@ import {
   parseArguments,
   UsageError,
 } from './command.ts';
+import { packageVersion } from './version.ts';
 
 const lockWaitSeconds = 30;
 const loopback = '127.0.0.1';
@@ -139,7 +140,8 @@ async function runEntity(
   const signal = firstSignal();
   try {
     const { spaceBytes, providerManager } = settings;
-    const parts = { role, host, port, directory, spaceBytes, providerManager, log };
+    const version = packageVersion();
+    const parts = { role, version, host, port, directory, spaceBytes, providerManager, log };
     const running = await start({ ...parts, onStopped: (error) => onStopped(error) });
     log.info({ role, host, port: running.port, directory }, 'listening');
     terminal.print(`blobseer-s3 ${role} listens on ${host}:${running.port}`);

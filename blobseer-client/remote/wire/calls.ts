@@ -16,8 +16,8 @@ export interface Call<Request, Answer> {
   readonly name: string;
   readonly number: number;
   /**
-   * Its answers carry no result. Only such calls may go over kept connections: the original's Nagle
-   * holds back results there for some 40 ms.
+   * Its answers carry no result. To the original's programs only such calls may go over kept
+   * connections: their Nagle holds back results there for some 40 ms.
    */
   readonly isResultless: boolean;
   /** Doing it twice is as doing it once. */
