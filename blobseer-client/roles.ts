@@ -85,8 +85,8 @@ export interface MetadataProvider<Tree> {
 export interface ProviderManager {
   /** A fresh number for a write or a blob: never given twice. */
   newId(): number;
-  /** Throws `no-space`. */
-  place(writeId: number, pageSize: number): PageWriter;
+  /** Throws `no-space`. `blobId`: the blob that is written to. */
+  place(writeId: number, pageSize: number, blobId: BlobId): PageWriter;
 }
 
 /** The pages of one write, on their way to the data provider. */
@@ -97,12 +97,14 @@ export interface PageWriter {
   readonly storedBytes: number;
   /** Bytes of the page being stored. Waits when the disk is slower than the source. */
   write(piece: Uint8Array): Promise<void>;
-  /** Ends the page; its index within the write. Only the last page may be short. */
-  endPage(): number;
+  /** Ends the page, whose bytes have that CRC32C; its index within the write. Only the last page may be short. */
+  endPage(crc: number): number;
   /** Everything is where it belongs, and durable. */
   seal(): Promise<void>;
   /** Inside the publishing commit: the pages become the store's. */
   commit(transaction: Transaction): void;
+  /** That commit is durable. */
+  committed(): void;
   abort(): Promise<void>;
 }
 

@@ -70,7 +70,7 @@ export class Staging<Tree> implements StagedWrite {
     this.plan = plan;
     this.onEnd = onEnd;
     this.writeId = roles.providerManager.newId();
-    this.writer = roles.providerManager.place(this.writeId, plan.pageSize);
+    this.writer = roles.providerManager.place(this.writeId, plan.pageSize, plan.blobId);
     this.reader = roles.dataProvider.openReader();
     this.pageIndex = Math.floor((plan.weaveAt ?? 0) / plan.pageSize);
     this.basePages = Math.ceil((plan.base?.head.size ?? 0) / plan.pageSize);
@@ -162,8 +162,8 @@ export class Staging<Tree> implements StagedWrite {
       this.sharedPages++;
     } else {
       for (const piece of this.pieces) await this.writer.write(piece);
-      const index = this.writer.endPage();
       const { pageCrc: crc, pageLength: length, writeId } = this;
+      const index = this.writer.endPage(crc);
       this.changed.push([this.pageIndex, { writeId, index, crc, length, inFile: false }]);
     }
     this.pageIndex++;
@@ -201,6 +201,7 @@ export class Staging<Tree> implements StagedWrite {
   /** The commit is durable: the pages are no longer this write's to free. */
   published(): void {
     this.state = 'published';
+    this.writer.committed();
     this.onEnd();
   }
 

@@ -30,12 +30,13 @@ async function storePages<Tree>(
   pages: readonly Buffer[],
 ): Promise<PageAddress[]> {
   const writeId = roles.providerManager.newId();
-  const writer = roles.providerManager.place(writeId, pageSize);
+  const blobId = roles.providerManager.newId();
+  const writer = roles.providerManager.place(writeId, pageSize, blobId);
   const stored: Omit<PageAddress, 'inFile'>[] = [];
   for (const bytes of pages) {
     await writer.write(bytes.subarray(0, 100));
     await writer.write(bytes.subarray(100));
-    const index = writer.endPage();
+    const index = writer.endPage(crc32c(bytes));
     stored.push({ writeId, index, crc: crc32c(bytes), length: bytes.length });
   }
   await writer.seal();
@@ -101,11 +102,15 @@ export function testProviders<Tree>(name: string, withRoles: WithRoles<Tree>): v
 
   test(`${name}: only the last page of a write may be short`, () =>
     withRoles(async ({ roles }) => {
-      const writer = roles.providerManager.place(roles.providerManager.newId(), pageSize);
+      const writer = roles.providerManager.place(
+        roles.providerManager.newId(),
+        pageSize,
+        roles.providerManager.newId(),
+      );
       await writer.write(page(1, 10));
-      writer.endPage();
+      writer.endPage(0);
       await writer.write(page(1));
-      assert.throws(() => writer.endPage(), isKind('invalid-argument'));
+      assert.throws(() => writer.endPage(0), isKind('invalid-argument'));
       await writer.abort();
     }));
 }

@@ -135,6 +135,10 @@ export class PageSink implements PageWriter {
     transaction.put(tables.files, idKey(name.fileId), encodeFile(record));
   }
 
+  committed(): void {
+    this.held = [[]];
+  }
+
   async abort(): Promise<void> {
     const { file } = this;
     this.held = [[]];

@@ -290,7 +290,7 @@ export function fileOffset(record: FileRecord, index: number): number | undefine
 }
 
 /** How a page is called in errors and reports. */
-export function pageName(page: PageAddress): string {
+export function pageName(page: Pick<PageAddress, 'writeId' | 'index'>): string {
   return `page ${page.index} of write ${page.writeId}`;
 }
 

@@ -165,7 +165,7 @@ test('pages are stored, read back checked, and buried', async () => {
     providers.read(at, [missing, key], page.length),
     (error) => isKind('corrupt')(error) && String(error).includes(key.toString('hex')),
   );
-  await providers.bury(at, key);
+  await providers.bury(at, [key]);
   assert.deepEqual(server.values.get(key.toString('hex')), Buffer.of(0));
   transport.close();
 });
@@ -188,7 +188,7 @@ test('metadata goes where the hash says, in batches, and comes back in order', a
   });
   const nodes = records(1000);
   const pages = [{ key: Buffer.alloc(16, 9), providers: [{ host: '10.0.0.7', port: 1235 }] }];
-  assert.equal(await metadata.put({ nodes, pages }), 1);
+  assert.deepEqual(await metadata.put({ nodes, pages }), []);
   for (const { segment } of nodes) {
     const key = encodeSegment(segment, 18);
     assert.ok(servers[gatewayOf(key, 0, 3)]!.values.has(key.toString('hex')));

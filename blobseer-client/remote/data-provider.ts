@@ -4,6 +4,7 @@ import { type Address, addressText } from './remote-error.ts';
 import type { CallOptions, Transport } from './transport.ts';
 import { dataProviderCalls } from './wire/messages.ts';
 import { matchesPageKey } from './wire/page-key.ts';
+import { type ListedPage, maxReleased, pageStorageCalls } from './wire/storage-calls.ts';
 
 /** What takes a dead page's place: an empty value would end the original's server. */
 const tombstone = Buffer.of(0);
@@ -76,10 +77,47 @@ export class DataProviders {
   }
 
   /**
-   * Gives the memory of a dead page back. The original has no deletion: one byte takes the page's place (none
+   * Gives the memory of dead pages back. The original has no deletion: one byte takes the page's place (none
    * at all would be one too few for it), and its count of free bytes does not rise.
    */
-  async bury(at: Address, key: Uint8Array, options?: CallOptions): Promise<void> {
-    await this.write(at, [{ key, page: tombstone }], options);
+  async bury(at: Address, keys: readonly Uint8Array[], options?: CallOptions): Promise<void> {
+    const tombstones = keys.map((key) => ({ key, page: tombstone }));
+    await this.write(at, tombstones, options);
+  }
+
+  /**
+   * Releases pages, for ever; keys of no page are passed over. Durable when it resolves. The original has no
+   * such call and ends the connection: `unavailable`.
+   */
+  async release(at: Address, keys: readonly Uint8Array[], options?: CallOptions): Promise<void> {
+    for (let from = 0; from < keys.length; from += maxReleased) {
+      const some = keys.slice(from, from + maxReleased);
+      await this.#transport.call(at, pageStorageCalls.release, some, options);
+    }
+  }
+
+  /** As `release`, for all pages of writes. Pages that are being written meanwhile may stay. */
+  async releaseWrites(
+    at: Address,
+    writeIds: readonly Uint8Array[],
+    options?: CallOptions,
+  ): Promise<void> {
+    for (let from = 0; from < writeIds.length; from += maxReleased) {
+      const some = writeIds.slice(from, from + maxReleased);
+      await this.#transport.call(at, pageStorageCalls.releaseWrites, some, options);
+    }
+  }
+
+  /**
+   * At most `limit` pages behind the key `after`, in the order of their keys. Fewer than that are the last
+   * ones. The original has no such call: `unavailable`.
+   */
+  async list(
+    at: Address,
+    after: Uint8Array | undefined,
+    limit: number,
+    options?: CallOptions,
+  ): Promise<readonly ListedPage[]> {
+    return await this.#transport.call(at, pageStorageCalls.list, { after, limit }, options);
   }
 }

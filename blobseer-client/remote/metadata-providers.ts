@@ -21,6 +21,7 @@ import {
   type Segment,
   type TreeNode,
 } from './wire/records.ts';
+import { maxReleased, nodeStorageCalls } from './wire/storage-calls.ts';
 import { type NodeRecord, type NodeWalk, runWalk } from './wire/tree.ts';
 
 /** A metadata provider does one thing at a time: larger batches would keep all others waiting. */
@@ -33,6 +34,8 @@ export interface MetadataOptions {
   /** In the order that all clients of the deployment have in their configuration. */
   readonly gateways: readonly Address[];
   readonly replication: number;
+  /** A clock that only rises. */
+  readonly nowMs?: () => number;
 }
 
 export interface PageRecord {
@@ -40,15 +43,30 @@ export interface PageRecord {
   readonly providers: readonly Address[];
 }
 
+/** Records that a gateway should have and did not take: others have them. */
+export interface MissedRecords {
+  /** Its place in the list. */
+  readonly gateway: number;
+  readonly pairs: readonly KeyValue[];
+}
+
 /** What a batch for one gateway does to the keys at these positions. */
 type Batch = readonly [gateway: number, positions: readonly number[]];
+
+/** A gateway that has not answered by then is not waited for where others will do. */
+const slowGatewayMs = 1500;
+/** One that failed is asked last for so long. */
+const suspectMs = 10_000;
 
 export class MetadataProviders {
   readonly #transport: Transport;
   readonly #gateways: readonly Address[];
   readonly #replication: number;
+  readonly #nowMs: () => number;
+  /** Gateways that failed, and until when that counts. */
+  readonly #suspects = new Map<number, number>();
 
-  constructor(transport: Transport, { gateways, replication }: MetadataOptions) {
+  constructor(transport: Transport, { gateways, replication, nowMs }: MetadataOptions) {
     if (gateways.length === 0 || !(Number.isInteger(replication) && replication >= 1)) {
       throw new BlobSeerError(
         'invalid-argument',
@@ -58,16 +76,17 @@ export class MetadataProviders {
     this.#transport = transport;
     this.#gateways = gateways;
     this.#replication = replication;
+    this.#nowMs = nowMs ?? (() => performance.now());
   }
 
   /**
-   * Stores tree nodes and lists of pages' providers. Resolves to the least number of replicas that one of
-   * them found; throws when one found none.
+   * Stores tree nodes and lists of pages' providers. Resolves to what did not reach all of its replicas,
+   * for the caller to tell them later; throws when one of the records found no replica at all.
    */
   put(
     records: { readonly nodes?: readonly NodeRecord[]; readonly pages?: readonly PageRecord[] },
     options?: CallOptions,
-  ): Promise<number> {
+  ): Promise<MissedRecords[]> {
     const { archiveVersion } = this.#transport;
     const pairs: KeyValue[] = [];
     for (const { key, providers } of records.pages ?? []) {
@@ -118,34 +137,132 @@ export class MetadataProviders {
     });
   }
 
-  async #put(pairs: readonly KeyValue[], options?: CallOptions): Promise<number> {
-    const positions = new Map<number, number[]>();
-    for (const [position, [key]] of pairs.entries()) {
+  /** Stores pairs on one gateway, as told by `put` before. */
+  async putOn(gateway: number, pairs: readonly KeyValue[], options?: CallOptions): Promise<void> {
+    await this.#transport.call(this.#address(gateway), metadataProviderCalls.write, pairs, options);
+  }
+
+  /** Where nodes, and lists of pages' providers, are: keys by gateway. */
+  placesOf(segments: readonly Segment[], pageKeys: readonly Buffer[]): Map<number, Buffer[]> {
+    const { archiveVersion } = this.#transport;
+    const places = new Map<number, Buffer[]>();
+    const keys = [
+      ...segments.map((segment) => encodeSegment(segment, archiveVersion)),
+      ...pageKeys,
+    ];
+    for (const key of keys) {
       for (const gateway of gatewaysOf(key, this.#replication, this.#gateways.length)) {
-        append(positions, gateway, position);
+        const list = places.get(gateway);
+        if (list === undefined) places.set(gateway, [key]);
+        else list.push(key);
       }
     }
-    const stored = new Array<number>(pairs.length).fill(0);
-    let failure: unknown;
-    await this.#inBatches(positions, async ([gateway, batch]) => {
-      try {
-        const request = batch.map((position) => pairs[position]!);
-        const at = this.#gateways[gateway]!;
-        await this.#transport.call(at, metadataProviderCalls.write, request, options);
-        for (const position of batch) stored[position]!++;
-      } catch (error) {
-        failure ??= error;
+    return places;
+  }
+
+  /**
+   * Releases nodes and lists on one gateway, by their keys, for ever; what is not there is passed over. The
+   * original has no such call and ends the connection: `unavailable`.
+   */
+  async releaseOn(
+    gateway: number,
+    keys: readonly Uint8Array[],
+    options?: CallOptions,
+  ): Promise<void> {
+    for (let from = 0; from < keys.length; from += maxReleased) {
+      const some = keys.slice(from, from + maxReleased);
+      await this.#transport.call(this.#address(gateway), nodeStorageCalls.release, some, options);
+    }
+  }
+
+  #address(gateway: number): Address {
+    const address = this.#gateways[gateway];
+    if (address !== undefined) return address;
+    throw new BlobSeerError('invalid-argument', `there is no metadata provider ${gateway}`);
+  }
+
+  #isSuspect(gateway: number): boolean {
+    return (this.#suspects.get(gateway) ?? 0) > this.#nowMs();
+  }
+
+  #suspect(gateway: number): void {
+    this.#suspects.set(gateway, this.#nowMs() + suspectMs);
+  }
+
+  /** First those that answered last time; the others where a record found none of them. */
+  async #put(pairs: readonly KeyValue[], options: CallOptions = {}): Promise<MissedRecords[]> {
+    const missing = new Map<number, Set<number>>();
+    for (const [position, [key]] of pairs.entries()) {
+      for (const gateway of gatewaysOf(key, this.#replication, this.#gateways.length)) {
+        const positions = missing.get(gateway);
+        if (positions === undefined) missing.set(gateway, new Set([position]));
+        else positions.add(position);
       }
-    });
-    let least = this.#replication;
-    for (const replicas of stored) least = Math.min(least, replicas);
-    if (least === 0) throw failure;
-    return least;
+    }
+    const stored = new Set<number>();
+    let failure: unknown;
+    const rounds = [
+      [...missing.keys()].filter((gateway) => !this.#isSuspect(gateway)),
+      [...missing.keys()].filter((gateway) => this.#isSuspect(gateway)),
+    ];
+    for (const round of rounds) {
+      if (stored.size === pairs.length) break;
+      const batches = new Map(round.map((gateway) => [gateway, [...missing.get(gateway)!]]));
+      await this.#untilEnough(
+        options,
+        () => stored.size === pairs.length,
+        (signal) =>
+          this.#inBatches(batches, async ([gateway, batch]) => {
+            try {
+              const request = batch.map((position) => pairs[position]!);
+              await this.putOn(gateway, request, { ...options, signal });
+              for (const position of batch) {
+                stored.add(position);
+                missing.get(gateway)!.delete(position);
+              }
+            } catch (error) {
+              failure ??= error;
+              if (options.signal?.aborted !== true) this.#suspect(gateway);
+            }
+          }),
+      );
+      options.signal?.throwIfAborted();
+    }
+    if (stored.size < pairs.length) throw failure;
+    return [...missing]
+      .filter(([, positions]) => positions.size > 0)
+      .map(([gateway, positions]) => ({
+        gateway,
+        pairs: [...positions].map((position) => pairs[position]!),
+      }));
+  }
+
+  /** Ends what runs when it is slow and what is done is enough. */
+  async #untilEnough(
+    { signal }: CallOptions,
+    isEnough: () => boolean,
+    run: (signal: AbortSignal) => Promise<void>,
+  ): Promise<void> {
+    const ended = new AbortController();
+    const onAbort = (): void => ended.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const poll = setInterval(() => {
+      if (isEnough()) ended.abort(new Error('slow'));
+    }, slowGatewayMs);
+    try {
+      await run(ended.signal);
+    } finally {
+      clearInterval(poll);
+      signal?.removeEventListener('abort', onAbort);
+    }
   }
 
   /** Replica by replica: what one lacks or does not answer is asked of the next. */
-  async #get(keys: readonly Uint8Array[], options?: CallOptions): Promise<(Buffer | undefined)[]> {
-    const places = keys.map((key) => gatewaysOf(key, this.#replication, this.#gateways.length));
+  async #get(
+    keys: readonly Uint8Array[],
+    options: CallOptions = {},
+  ): Promise<(Buffer | undefined)[]> {
+    const places = keys.map((key) => this.#trustedFirst(key));
     const values = new Array<Buffer | undefined>(keys.length).fill(undefined);
     /** By position: a replica that could not be asked, so that missing elsewhere means nothing. */
     const failures = new Map<number, unknown>();
@@ -156,26 +273,33 @@ export class MetadataProviders {
         const gateway = places[position]![replica];
         if (gateway !== undefined) append(positions, gateway, position);
       }
+      const isLast = replica === this.#replication - 1;
+      const patience = isLast ? {} : { deadlineMs: slowGatewayMs };
       await this.#inBatches(positions, async ([gateway, batch]) => {
         try {
           const request = { keys: batch.map((position) => keys[position]!), maxValueBytes };
-          const at = this.#gateways[gateway]!;
-          const found = await this.#transport.call(
-            at,
-            metadataProviderCalls.read,
-            request,
-            options,
-          );
+          const at = this.#address(gateway);
+          const { read } = metadataProviderCalls;
+          const found = await this.#transport.call(at, read, request, { ...options, ...patience });
           for (const [index, position] of batch.entries()) values[position] = found[index];
         } catch (error) {
+          if (options.signal?.aborted !== true) this.#suspect(gateway);
           for (const position of batch) failures.set(position, error);
         }
       });
-      options?.signal?.throwIfAborted();
+      options.signal?.throwIfAborted();
       open = open.filter((position) => values[position] === undefined);
     }
     for (const position of open) if (failures.has(position)) throw failures.get(position);
     return values;
+  }
+
+  #trustedFirst(key: Uint8Array): number[] {
+    const places = gatewaysOf(key, this.#replication, this.#gateways.length);
+    return [
+      ...places.filter((gateway) => !this.#isSuspect(gateway)),
+      ...places.filter((gateway) => this.#isSuspect(gateway)),
+    ];
   }
 
   async #inBatches(

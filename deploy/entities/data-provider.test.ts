@@ -101,7 +101,7 @@ test('pages of every size come back, whole and in parts; what is replaced leaves
     assert.equal(await providers.readPart(served.address, key, beyond), undefined);
   }
   assert.equal(await readOne(providers, served.address, keyOf(99, pages[0]!)), undefined);
-  for (const { key } of writes) await providers.bury(served.address, key);
+  for (const { key } of writes) await providers.bury(served.address, [key]);
   // The last removal follows its answer.
   while ((await filesIn(folder)).length > 0) await new Promise(setImmediate);
   while (served.memory.usedBytes > 0) await new Promise(setImmediate);
@@ -123,7 +123,7 @@ test('beyond its space it says so, and room comes back with what is replaced', a
   await assert.rejects(write3(), { kind: 'no-space' });
   assert.ok((await readOne(providers, served.address, keys[1]!))?.equals(page));
   assert.equal(await readOne(providers, served.address, keys[2]!), undefined);
-  await providers.bury(served.address, keys[0]!);
+  await providers.bury(served.address, [keys[0]!]);
   await providers.write(served.address, [{ key: keys[2]!, page }]);
   transport.close();
 });

@@ -34,7 +34,7 @@ export class MetadataModel {
           await step();
           this.nodes.set(nameOf(segment), node);
         }
-        return 1;
+        return [];
       },
       run: <Result>(walk: NodeWalk<Result>) =>
         runWalk(walk, async (segments) =>

@@ -15,11 +15,19 @@ export function gatewayOf(key: Uint8Array, replica: number, gateways: number): n
   return hash % gateways;
 }
 
-/** The gateways of all replicas, first replica first, each named once. */
+/**
+ * The gateways of all replicas, first replica first. The original puts some replicas on the same gateway
+ * (unless their number is a power of two): then the next ones in the list get one as well, where its
+ * clients never look, but ours do.
+ */
 export function gatewaysOf(key: Uint8Array, replication: number, gateways: number): number[] {
   const indexes = new Set<number>();
   for (let replica = 0; replica < replication; replica++) {
     indexes.add(gatewayOf(key, replica, gateways));
+  }
+  const [first = 0] = indexes;
+  for (let next = 1; indexes.size < Math.min(replication, gateways); next++) {
+    indexes.add((first + next) % gateways);
   }
   return [...indexes];
 }

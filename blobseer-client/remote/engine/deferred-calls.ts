@@ -1,0 +1,104 @@
+/** Tells hosts what they have to be told, in the order in which it came up; who cannot be reached is told later. */
+import type { Store } from '../../store.ts';
+import type { DataProviders } from '../data-provider.ts';
+import type { MetadataProviders } from '../metadata-providers.ts';
+import type { Address } from '../remote-error.ts';
+import type { Transport } from '../transport.ts';
+import { callDeadlineMs, releaseRetryMs, releasesAtOnce } from './limits.ts';
+import type { ProviderNumbers } from './provider-numbers.ts';
+import {
+  type DeferredRecord,
+  decodeDeferred,
+  decodeHostKey,
+  type HostName,
+  hostKeyBytes,
+} from './records.ts';
+import type { RemoteTables } from './tables.ts';
+
+export interface DeferredCallsParts {
+  readonly store: Store;
+  readonly tables: RemoteTables;
+  readonly numbers: ProviderNumbers;
+  readonly dataProviders: DataProviders;
+  readonly metadata: MetadataProviders;
+  readonly transport: Pick<Transport, 'isEntity'>;
+  readonly gateways: readonly Address[];
+  /** A clock that only rises. */
+  readonly nowMs: () => number;
+}
+
+const options = { deadlineMs: callDeadlineMs };
+
+export class DeferredCalls {
+  readonly #parts: DeferredCallsParts;
+  /** Hosts that could not be reached, by the beginning of their keys, and when to try again. */
+  readonly #retryAtMs = new Map<string, number>();
+
+  constructor(parts: DeferredCallsParts) {
+    this.#parts = parts;
+  }
+
+  /** A slice for each host. True when there may be more that can be said. */
+  async slice(): Promise<boolean> {
+    let hasMore = false;
+    for (const prefix of this.#hosts()) {
+      const name = prefix.toString('hex');
+      if ((this.#retryAtMs.get(name) ?? 0) > this.#parts.nowMs()) continue;
+      try {
+        if (await this.#tell(prefix)) hasMore = true;
+        this.#retryAtMs.delete(name);
+      } catch {
+        this.#retryAtMs.set(name, this.#parts.nowMs() + releaseRetryMs);
+      }
+    }
+    return hasMore;
+  }
+
+  #hosts(): Buffer[] {
+    const { store, tables } = this.#parts;
+    store.refresh();
+    const hosts: Buffer[] = [];
+    for (let start: Buffer | undefined; ; ) {
+      const [key] = tables.deferred.keys({ ...(start && { start }), limit: 1 });
+      if (key === undefined) return hosts;
+      const prefix = key.subarray(0, hostKeyBytes);
+      hosts.push(prefix);
+      start = Buffer.concat([prefix, Buffer.alloc(hostKeyBytes * 4, 0xff)]);
+    }
+  }
+
+  async #tell(prefix: Buffer): Promise<boolean> {
+    const { store, tables } = this.#parts;
+    const end = Buffer.concat([prefix, Buffer.alloc(hostKeyBytes * 4, 0xff)]);
+    const rows = tables.deferred.range({ start: prefix, end, limit: releasesAtOnce });
+    const host = decodeHostKey(prefix);
+    for (const { value } of rows) await this.#say(host, decodeDeferred(value));
+    await store.commit((transaction) => {
+      for (const { key } of rows) transaction.remove(tables.deferred, key);
+    });
+    return rows.length === releasesAtOnce;
+  }
+
+  /** The original keeps what it was given: a page's memory comes back, all else stays. */
+  async #say(host: HostName, { call, items }: DeferredRecord): Promise<void> {
+    const { dataProviders, metadata, gateways, numbers, transport } = this.#parts;
+    if (call === 'put') {
+      const pairs = items.flatMap((key, index) =>
+        index % 2 === 0 ? [[key, items[index + 1]!] as const] : [],
+      );
+      await metadata.putOn(host.number, pairs, options);
+      return;
+    }
+    const address = host.kind === 'gateway' ? gateways[host.number] : numbers.address(host.number);
+    if (address === undefined) return;
+    const isEntity = await transport.isEntity(address);
+    if (call === 'release-pages') {
+      if (isEntity) await dataProviders.release(address, items, options);
+      else await dataProviders.bury(address, items, options);
+    } else if (isEntity && call === 'release-writes') {
+      await dataProviders.releaseWrites(address, items, options);
+    } else if (isEntity) {
+      await metadata.releaseOn(host.number, items, options);
+    }
+  }
+}

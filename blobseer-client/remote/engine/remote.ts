@@ -1,0 +1,218 @@
+/**
+ * The remote engine: a BlobSeer whose roles are programs on other machines, the original's or our entities.
+ * The gateway's store keeps what only its owner can know: which snapshots there are, who needs them, and
+ * the roots of their trees. So nothing has to be asked before a read, and a version manager that forgot
+ * everything takes nothing away.
+ */
+
+import { openDirectory } from '../../embedded/directory.ts';
+import { nodeDisk } from '../../embedded/disk.ts';
+import { Reclaim } from '../../embedded/reclaim.ts';
+import { Engine, type EngineOptions, type EngineParts } from '../../engine.ts';
+import { remotePageSizes } from '../../page-sizes.ts';
+import { DataProviders } from '../data-provider.ts';
+import type { Deployment } from '../deployment.ts';
+import { MetadataProviders } from '../metadata-providers.ts';
+import { ProviderManager } from '../provider-manager.ts';
+import { Transport } from '../transport.ts';
+import { VersionManager } from '../version-manager.ts';
+import { storeZeroPage } from '../zero-page.ts';
+import { bury } from './burial.ts';
+import { ByteBudget } from './byte-budget.ts';
+import { ClusterState, randomFirstId } from './cluster-state.ts';
+import { DeferredCalls } from './deferred-calls.ts';
+import { Homes } from './homes.ts';
+import {
+  callDeadlineMs,
+  maxBytesUnderWay,
+  remoteReadAheadBytes,
+  remoteRunBytes,
+} from './limits.ts';
+import { PageNames } from './page-names.ts';
+import { RemotePageReader } from './page-reader.ts';
+import { PageStores } from './page-stores.ts';
+import { RemotePageWriter } from './page-writer.ts';
+import { isAway, patiently } from './patience.ts';
+import { Placements } from './placements.ts';
+import { ProviderNumbers } from './provider-numbers.ts';
+import { ProviderPool } from './provider-pool.ts';
+import type { RemoteTree } from './records.ts';
+import { Releases } from './releases.ts';
+import { Repairs } from './repairs.ts';
+import { openRemoteTables } from './tables.ts';
+import { TreeReader } from './tree-reader.ts';
+import { RemoteVersionManager } from './version-manager.ts';
+
+/** BlobSeer's segment trees on the wire are binary. */
+const fanOut = 2;
+
+export interface RemoteOptions extends EngineOptions {
+  readonly deployment: Deployment;
+  /** Data providers that keep each page. */
+  readonly replication: number;
+}
+
+export async function openRemote(options: RemoteOptions): Promise<RemoteBlobSeer> {
+  const { deployment } = options;
+  const opened = await openDirectory({
+    ...options,
+    disk: nodeDisk,
+    kind: 'remote',
+    firstId: randomFirstId(),
+  });
+  const { environment, instance } = opened;
+  try {
+    const tables = openRemoteTables(environment);
+    const cluster = new ClusterState(environment, tables.cluster);
+    const { archiveVersion, writeTag } = await cluster.open(deployment, () =>
+      askArchiveVersion(deployment),
+    );
+    const transport = new Transport({ archiveVersion });
+    const parts = partsOf(options, { ...opened, tables, cluster, transport, writeTag });
+    return new RemoteBlobSeer(options, parts, transport);
+  } catch (error) {
+    await instance.unregister().catch(() => undefined);
+    await environment.close();
+    throw error;
+  }
+}
+
+async function askArchiveVersion({ versionManager }: Deployment): Promise<number> {
+  const transport = new Transport();
+  try {
+    const client = new VersionManager(transport, versionManager);
+    return await patiently(() => client.archiveVersion({ deadlineMs: callDeadlineMs }), isAway);
+  } finally {
+    transport.close();
+  }
+}
+
+interface Opened extends Awaited<ReturnType<typeof openDirectory>> {
+  readonly tables: ReturnType<typeof openRemoteTables>;
+  readonly cluster: ClusterState;
+  readonly transport: Transport;
+  readonly writeTag: Buffer;
+}
+
+function partsOf(
+  { deployment, replication }: RemoteOptions,
+  { environment: store, ids, instance, tables, cluster, transport, writeTag }: Opened,
+): EngineParts<RemoteTree> {
+  const nowMs = () => performance.now();
+  const { gateways } = deployment;
+  const refresh = (): void => store.refresh();
+  const client = new VersionManager(transport, deployment.versionManager);
+  const manager = new ProviderManager(transport, deployment.providerManager);
+  const dataProviders = new DataProviders(transport);
+  const metadata = new MetadataProviders(transport, deployment);
+  const numbers = new ProviderNumbers(store, tables.providers);
+  const placements = new Placements(tables.writes, numbers, new PageNames(writeTag));
+  const pool = new ProviderPool({ manager, replication, nowMs });
+  const stores = new PageStores(pool, dataProviders);
+  const trees = new TreeReader(metadata, placements, refresh);
+  const releases = new Releases({ store, tables, placements, numbers, metadata });
+  const deferred = new DeferredCalls({
+    store,
+    tables,
+    numbers,
+    dataProviders,
+    metadata,
+    transport,
+    gateways,
+    nowMs,
+  });
+  const zeroPageStores = { providerManager: manager, dataProviders, metadata };
+  const repairs = new Repairs({
+    store,
+    tables,
+    versions: client,
+    tools: {
+      metadata,
+      storeZeroPage: (pageSize, replicas, options) =>
+        storeZeroPage(zeroPageStores, pageSize, replicas, options),
+    },
+    transport,
+    versionManager: deployment.versionManager,
+    nowMs,
+  });
+  const homes = new Homes({
+    store,
+    homes: tables.homes,
+    cluster,
+    versionManager: client,
+    replication,
+  });
+  const versions = new RemoteVersionManager({
+    store,
+    tables,
+    homes,
+    placements,
+    metadata,
+    trees,
+    client,
+    releases,
+    repairs,
+  });
+  const reclaim = new Reclaim({
+    store,
+    tables,
+    versions,
+    fanOut,
+    free: (transaction, runs) => releases.free(transaction, runs),
+    onBlobGone: (transaction, blobId) => homes.remove(transaction, blobId),
+  });
+  const budget = new ByteBudget(maxBytesUnderWay);
+  const { intents } = tables;
+  const writerParts = {
+    store,
+    tables,
+    intents,
+    numbers,
+    placements,
+    stores,
+    budget,
+    releases,
+    instanceId: instance.id,
+  };
+  return {
+    environment: store,
+    tables,
+    ids,
+    instance,
+    pageSizes: remotePageSizes,
+    roles: {
+      versionManager: versions,
+      metadataProvider: trees,
+      dataProvider: {
+        maxRunBytes: remoteRunBytes,
+        readAheadBytes: remoteReadAheadBytes,
+        openReader: () => new RemotePageReader(placements, stores, refresh),
+      },
+      providerManager: {
+        newId: () => ids.take(),
+        place: (writeId, pageSize, blobId) =>
+          new RemotePageWriter(writerParts, writeId, pageSize, blobId),
+      },
+    },
+    cleaning: {
+      bury: (instanceId) =>
+        bury({ store, tables, placements, homes, releases, repairs }, instanceId),
+      reclaim: (bound) => reclaim.slice(bound),
+      steps: [() => releases.spell(), () => deferred.slice(), () => repairs.slice()],
+    },
+  };
+}
+
+export class RemoteBlobSeer extends Engine<RemoteTree> {
+  readonly #transport: Transport;
+
+  constructor(options: RemoteOptions, parts: EngineParts<RemoteTree>, transport: Transport) {
+    super(options, parts);
+    this.#transport = transport;
+  }
+
+  override async close(): Promise<void> {
+    await super.close();
+    this.#transport.close();
+  }
+}
