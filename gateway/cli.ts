@@ -4,6 +4,7 @@ import { check } from './commands/check.ts';
 import { type Command, CommandError, columns, UsageError } from './commands/command.ts';
 import { config } from './commands/config.ts';
 import { entity } from './commands/entity.ts';
+import { locate } from './commands/locate.ts';
 import { serve } from './commands/serve.ts';
 import { user } from './commands/user.ts';
 import { packageVersion, version } from './commands/version.ts';
@@ -11,7 +12,7 @@ import { ConfigError } from './config.ts';
 import { suggestion } from './config-settings.ts';
 import { exitStatus, type Terminal } from './terminal.ts';
 
-const commands: readonly Command[] = [serve, user, check, config, entity, version];
+const commands: readonly Command[] = [serve, user, check, locate, config, entity, version];
 
 /** Resolves with the exit status: 0 done, 1 failed, 2 the command line or the configuration is wrong. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {

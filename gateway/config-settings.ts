@@ -14,6 +14,7 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 export type LogLevel = (typeof logLevels)[number];
 
 const maxWorkers = 256;
+const maxReplication = 16;
 /** Each is one more signature to compute for a request of a proxy that is about to be refused. */
 const maxPublicHosts = 16;
 
@@ -37,6 +38,8 @@ export type SettingName =
   | 'data'
   | 'listen'
   | 'workers'
+  | 'blobseer'
+  | 'replication'
   | 'domain'
   | 'public-host'
   | 'trusted-proxy'
@@ -67,6 +70,17 @@ export const settings: readonly Setting[] = [
     defaults: ['1'],
     help: 'processes that serve requests',
     allowed: `a whole number from 1 to ${maxWorkers}`,
+  }),
+  setting('blobseer', {
+    value: 'FILE',
+    help: "keep pages in the BlobSeer of this configuration file (the original's libconfig form), not in the data directory",
+    allowed: 'the path of a file',
+  }),
+  setting('replication', {
+    value: 'N',
+    defaults: ['2'],
+    help: 'data providers of that BlobSeer that keep each page',
+    allowed: `a whole number from 1 to ${maxReplication}`,
   }),
   setting('domain', {
     value: 'DOMAIN',
@@ -169,10 +183,12 @@ export function parseListen(text: string, origin: string, hasTls: boolean): List
   return { host: host === '' ? '::' : host.replace(/^\[|\]$/g, ''), port, secure };
 }
 
-export function parseWorkers(text: string, origin: string): number {
-  if (!/^[0-9]{1,4}$/.test(text)) refuse('workers', text, origin);
+const mostOf = { workers: maxWorkers, replication: maxReplication };
+
+export function parseCount(name: keyof typeof mostOf, text: string, origin: string): number {
+  if (!/^[0-9]{1,4}$/.test(text)) refuse(name, text, origin);
   const count = Number(text);
-  if (count < 1 || count > maxWorkers) refuse('workers', text, origin);
+  if (count < 1 || count > mostOf[name]) refuse(name, text, origin);
   return count;
 }
 

@@ -9,6 +9,7 @@ import { parse as parseYaml, YAMLParseError } from 'yaml';
 import {
   ConfigError,
   type LogLevel,
+  parseCount,
   parseDomain,
   parseListen,
   parseLogLevel,
@@ -18,7 +19,6 @@ import {
   parseRootCredentials,
   parseSwitch,
   parseTlsPairs,
-  parseWorkers,
   type Setting,
   type SettingName,
   settings,
@@ -56,6 +56,10 @@ export interface Config {
   readonly dataDirectory: string;
   readonly listen: readonly ListenAddress[];
   readonly workers: number;
+  /** The configuration file of the BlobSeer that has the pages, absolute; undefined: the directory has them. */
+  readonly blobseerFile: string | undefined;
+  /** Data providers of that BlobSeer that keep each page. */
+  readonly replication: number;
   /** Domains for virtual-host addressing, lower case; `bucket.domain` names a bucket. */
   readonly domains: readonly string[];
   /** Proxies in front of us: what they forward about the client is believed. */
@@ -123,6 +127,8 @@ export function configWith(changes: Partial<Config> & Pick<Config, 'dataDirector
   return Object.freeze({
     listen: [{ host: '127.0.0.1', port: 9000, secure: false }],
     workers: 1,
+    blobseerFile: undefined,
+    replication: 2,
     domains: [],
     trustedProxies: [],
     publicHosts: [],
@@ -163,7 +169,9 @@ function buildConfig(
   return Object.freeze({
     dataDirectory: data[0],
     listen: Object.freeze(each('listen').map((entry) => parseListen(...entry, tls.length > 0))),
-    workers: parseWorkers(...(one('workers') ?? ['1', 'default'])),
+    workers: parseCount('workers', ...(one('workers') ?? ['1', 'default'])),
+    blobseerFile: file('blobseer')[0]?.[0],
+    replication: parseCount('replication', ...(one('replication') ?? ['2', 'default'])),
     domains: Object.freeze(each('domain').map((entry) => parseDomain(...entry))),
     trustedProxies: Object.freeze(trustedProxies),
     publicHosts: Object.freeze(parsePublicHosts(each('public-host'), trustedProxies.length > 0)),
@@ -235,6 +243,9 @@ function readConfigFile(file: string): Map<SettingName, GivenValue> {
   return found;
 }
 
+/** Settings that a file may give without quotes. */
+const numbers: ReadonlySet<SettingName> = new Set(['workers', 'replication']);
+
 function fileValues(setting: Setting, value: unknown, file: string): string[] {
   const items: unknown[] = Array.isArray(value) ? value : [value];
   if (Array.isArray(value) && !setting.repeatable) {
@@ -243,7 +254,7 @@ function fileValues(setting: Setting, value: unknown, file: string): string[] {
   return items.map((item) => {
     if (typeof item === 'string') return item;
     // A number that YAML would print differently (0123, 1e3) must be quoted; secrets are text.
-    if (typeof item === 'number' && setting.name === 'workers') return String(item);
+    if (typeof item === 'number' && numbers.has(setting.name)) return String(item);
     if (typeof item === 'boolean' && setting.isSwitch) return String(item);
     throw new ConfigError(
       `${file}: ${setting.name} must be ${setting.allowed} (put text that looks like a number in quotes)`,

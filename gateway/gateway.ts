@@ -2,11 +2,20 @@
  * One serving process: the engine opened, the namespace on it, the pipeline on its listeners. It is
  * the whole program with one worker, and a worker's part with several.
  */
+
+import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type EmbeddedBlobSeer, openEmbedded } from '../blobseer-client/index.ts';
+import {
+  type Deployment,
+  type EngineOptions,
+  type OpenedBlobSeer,
+  openEmbedded,
+  openRemote,
+  readDeployment,
+} from '../blobseer-client/index.ts';
 import { createApp } from './app.ts';
 import { systemClock } from './clock.ts';
-import type { Config } from './config.ts';
+import { type Config, ConfigError } from './config.ts';
 import { defaultLimits } from './limits.ts';
 import type { Log } from './log.ts';
 import { openNamespace } from './namespace/store-namespace.ts';
@@ -18,16 +27,16 @@ import type { Services } from './services.ts';
 /** The exit status of a process whose storage failed (sysexits.h: EX_IOERR): nothing may go on. */
 export const storageFailedStatus = 74;
 
-/** Opens the data directory. `onFatal` is called when only a restart of everything can help. */
+/** Opens the data directory, and the BlobSeer that has its pages. `onFatal` is called when only a restart of everything can help. */
 export async function openStorage(
   config: Config,
   role: 'alone' | 'supervisor' | 'worker' | 'tool',
   log: Log,
   onFatal: () => void,
   onInstance: (instanceId: number) => void = () => undefined,
-): Promise<{ blobseer: EmbeddedBlobSeer; services: Services }> {
+): Promise<{ blobseer: OpenedBlobSeer; services: Services }> {
   const clock = systemClock;
-  const blobseer = await openEmbedded({
+  const options: EngineOptions = {
     directory: config.dataDirectory,
     role,
     onInstance,
@@ -37,9 +46,26 @@ export async function openStorage(
       onFatal();
     },
     onError: (err) => log.error({ err }, 'background work failed; it will be tried again'),
-  });
+  };
+  const { blobseerFile, replication } = config;
+  const blobseer =
+    blobseerFile === undefined
+      ? await openEmbedded(options)
+      : await openRemote({ ...options, deployment: deploymentIn(blobseerFile, log), replication });
   const namespace = openNamespace(blobseer, clock);
   return { blobseer, services: { blobseer, namespace, config, clock } };
+}
+
+/** Throws ConfigError for a file that is not there or makes no sense. */
+function deploymentIn(file: string, log: Log): Deployment {
+  let deployment: Deployment;
+  try {
+    deployment = readDeployment(readFileSync(file, 'utf8'));
+  } catch (error) {
+    throw new ConfigError(`blobseer: ${file}: ${(error as Error).message}`);
+  }
+  for (const ignored of deployment.ignored) log.info({ file, ignored }, 'a setting has no effect');
+  return deployment;
 }
 
 /** How long requests may take to notice that their connection was cut. */

@@ -1,5 +1,5 @@
 /** The program of a worker process, started by supervisor.ts and told by it what to serve. */
-import type { EmbeddedBlobSeer } from '../blobseer-client/index.ts';
+import type { OpenedBlobSeer } from '../blobseer-client/index.ts';
 import { type Config, ConfigError } from './config.ts';
 import { type Gateway, openStorage, startGateway, storageFailedStatus } from './gateway.ts';
 import { createLog, flushLog, type Log } from './log.ts';
@@ -8,7 +8,7 @@ import type { FromWorker, ToWorker } from './supervisor.ts';
 
 interface Running {
   readonly log: Log;
-  readonly blobseer: EmbeddedBlobSeer;
+  readonly blobseer: OpenedBlobSeer;
   readonly gateway: Gateway;
 }
 

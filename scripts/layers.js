@@ -150,6 +150,8 @@ const layers = [
       'blobseer-client/errors.ts',
       'blobseer-client/store.ts',
       'blobseer-client/remote/',
+      // Its tests run the contracts on whole clusters.
+      'blobseer-client/contract/',
       'blobseer-client/embedded/environment.ts',
       'blobseer-client/embedded/disk.ts',
       'blobseer-client/embedded/page-files.ts',

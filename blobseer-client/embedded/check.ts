@@ -10,19 +10,23 @@ import type { PageAddress, PageReader } from '../roles.ts';
 import type { Row, Store, Table } from '../store.ts';
 import { countOf } from './free-units.ts';
 import {
-  decodeBlob,
   decodeFile,
-  decodeGrave,
   decodeSnapshot,
   decodeSnapshotKey,
   decodeUnitKey,
   idKey,
   pageName,
   type SnapshotRecord,
-  snapshotKey,
   unitKey,
 } from './records.ts';
-import { blobKey, childKey, snapshotName } from './snapshots.ts';
+import {
+  type CheckOptions,
+  type CheckReport,
+  type Reference,
+  rowsAtOnce,
+  SnapshotCheck,
+} from './snapshot-check.ts';
+import { type Snapshots, snapshotName } from './snapshots.ts';
 import type { Tables } from './tables.ts';
 import {
   type BlockRef,
@@ -32,41 +36,9 @@ import {
   pageTreeCodec,
 } from './tree-records.ts';
 
-/** Past this many, problems are only counted. */
-const maxProblemsListed = 1000;
-const rowsAtOnce = 500;
-
-export interface Reference {
-  /** Who holds it, in words for the report. */
-  readonly owner: string;
-  readonly snapshot: SnapshotRef;
-}
-
-export interface CheckOptions {
-  /** Every reference that the owner of the blobs holds (the gateway's versions and parts). */
-  readonly references: Iterable<Reference>;
-  /** Pages read, of so many. */
-  readonly onProgress?: (done: number, total: number) => void;
-}
-
-export interface CheckReport {
-  readonly problems: readonly string[];
-  /** With those that are not listed. */
-  readonly problemCount: number;
-  readonly snapshots: number;
-  readonly blocks: number;
-  readonly pages: number;
-  readonly pageBytes: number;
-}
-
-export class Check {
-  private readonly store: Store;
+export class Check extends SnapshotCheck<PageTree> {
   private readonly tables: Tables;
   private readonly reader: PageReader;
-  private readonly problems: string[] = [];
-  private readonly damage = new Set<string>();
-  private problemCount = 0;
-  private snapshots = 0;
   private blocks = 0;
   private pages = 0;
   private pageBytes = 0;
@@ -74,8 +46,8 @@ export class Check {
   /** Write id to the pages of it that were read already: leaves of several blocks name the same. */
   private readonly seen = new Map<number, Set<number>>();
 
-  constructor(store: Store, tables: Tables, reader: PageReader) {
-    this.store = store;
+  constructor(store: Store, tables: Tables, records: Snapshots<PageTree>, reader: PageReader) {
+    super(store, tables, records);
     this.tables = tables;
     this.reader = reader;
   }
@@ -84,35 +56,13 @@ export class Check {
     this.store.refresh();
     this.checkRecords(options.references);
     await this.checkPages(options.onProgress);
-    const { problems, problemCount, snapshots, blocks, pages, pageBytes } = this;
-    return { problems, problemCount, snapshots, blocks, pages, pageBytes };
+    const { blocks, pages, pageBytes } = this;
+    return { ...this.found(), blocks, pages, pageBytes };
   }
 
-  private report(problem: string): void {
-    this.problemCount++;
-    if (this.problems.length < maxProblemsListed) this.problems.push(problem);
-  }
-
-  /** Without an await: all in one view. */
   private checkRecords(references: Iterable<Reference>): void {
-    const expected = this.countReferences(references);
     const owned = { pages: 0, blocks: 0, files: new Map<number, number>() };
-    const perBlob = new Map<number, number>();
-    for (const row of this.rows(this.tables.snapshots)) {
-      const ref = decodeSnapshotKey(row.key);
-      if (ref.version === 0) continue;
-      this.snapshots++;
-      perBlob.set(ref.blobId, (perBlob.get(ref.blobId) ?? 0) + 1);
-      const record = this.decoded(row, snapshotName(ref), (bytes) =>
-        decodeSnapshot(pageTreeCodec, bytes),
-      );
-      if (record !== undefined) this.checkSnapshot(ref, record, expected, owned);
-    }
-    for (const [key, count] of expected) {
-      const ref = decodeSnapshotKey(Buffer.from(key, 'latin1'));
-      this.report(`${snapshotName(ref)} is referenced ${count} times and does not exist`);
-    }
-    this.checkBlobs(perBlob);
+    this.checkSnapshots(references, (ref, record) => this.checkUnits(ref, record, owned));
     this.checkBlocks(owned.blocks);
     this.checkFiles(owned.files);
     const inline = count(this.tables.pages);
@@ -122,67 +72,17 @@ export class Check {
     this.pagesOwned = owned.pages + [...owned.files.values()].reduce((sum, n) => sum + n, 0);
   }
 
-  private countReferences(references: Iterable<Reference>): Map<string, number> {
-    const expected = new Map<string, number>();
-    const add = (ref: SnapshotRef): void => {
-      const key = snapshotKey(ref).toString('latin1');
-      expected.set(key, (expected.get(key) ?? 0) + 1);
-    };
-    try {
-      for (const { owner, snapshot } of references) {
-        if (!this.tables.snapshots.has(snapshotKey(snapshot))) {
-          this.report(`${owner} needs ${snapshotName(snapshot)}, which does not exist`);
-        }
-        add(snapshot);
-      }
-    } catch (error) {
-      this.reportDamage(error); // what it hides is reported as references too many
-    }
-    for (const row of this.rows(this.tables.graves)) {
-      for (const ref of this.decoded(row, 'a grave', decodeGrave)?.refs ?? []) add(ref);
-    }
-    return expected;
-  }
-
-  private checkSnapshot(
+  private checkUnits(
     ref: SnapshotRef,
-    record: SnapshotRecord<PageTree>,
-    expected: Map<string, number>,
+    { tree, runs }: SnapshotRecord<PageTree>,
     owned: { pages: number; blocks: number; files: Map<number, number> },
   ): void {
-    const key = snapshotKey(ref).toString('latin1');
-    const wanted = expected.get(key) ?? 0;
-    expected.delete(key);
-    if (record.references !== wanted) {
-      this.report(`${snapshotName(ref)} counts ${record.references} references, has ${wanted}`);
-    }
-    const { parent, tree } = record;
-    if (parent !== undefined) {
-      if (!this.tables.snapshots.has(snapshotKey(parent))) {
-        this.report(
-          `${snapshotName(ref)} shares pages with ${snapshotName(parent)}, which is gone`,
-        );
-      }
-      if (!this.tables.children.has(childKey(parent, ref))) {
-        this.report(`${snapshotName(ref)} is missing among the children of its parent`);
-      }
-    }
     if (tree.root !== null) this.checkBlockExists(tree.root, snapshotName(ref));
     if (tree.leaf !== null) this.checkPageExists(tree.leaf, snapshotName(ref));
-    for (const { level, inFile, writeId, count: units } of record.runs) {
+    for (const { level, inFile, writeId, count: units } of runs) {
       if (level > 0) owned.blocks += units;
       else if (!inFile) owned.pages += units;
       else owned.files.set(writeId, (owned.files.get(writeId) ?? 0) + units);
-    }
-  }
-
-  private checkBlobs(perBlob: ReadonlyMap<number, number>): void {
-    for (const [blobId, found] of perBlob) {
-      const [row] = this.rowsOf(this.tables.snapshots, [blobKey(blobId)]);
-      const recorded = row === undefined ? 'no' : decodeBlob(row.value).snapshots;
-      if (recorded !== found) {
-        this.report(`blob ${blobId} records ${recorded} snapshots, has ${found}`);
-      }
     }
   }
 
@@ -293,47 +193,6 @@ export class Check {
       else seen.delete(page.index); // another row may name it still
     }
     if (page.inFile && this.pages % rowsAtOnce === 0) await this.reader.close();
-  }
-
-  /** All rows of a table, a batch at a time; damaged ones are reported and left out. */
-  private *rows(table: Table): Generator<Row> {
-    for (let start: Buffer | undefined; ; ) {
-      const keys = table.keys({ ...(start && { start }), limit: rowsAtOnce });
-      yield* this.rowsOf(table, keys);
-      const last = keys[keys.length - 1];
-      if (last === undefined) return;
-      start = Buffer.concat([last, Buffer.alloc(1)]);
-    }
-  }
-
-  private rowsOf(table: Table, keys: readonly Buffer[]): Row[] {
-    const rows: Row[] = [];
-    for (const key of keys) {
-      try {
-        const value = table.get(key);
-        if (value !== undefined) rows.push({ key, value });
-      } catch (error) {
-        this.reportDamage(error);
-      }
-    }
-    return rows;
-  }
-
-  /** Damage of records is met more than once; it counts once. */
-  private reportDamage(error: unknown): void {
-    if (!(error instanceof BlobSeerError)) throw error;
-    if (this.damage.has(error.message)) return;
-    this.damage.add(error.message);
-    this.report(error.message);
-  }
-
-  private decoded<T>(row: Row, name: string, decode: (bytes: Buffer) => T): T | undefined {
-    try {
-      return decode(row.value);
-    } catch (error) {
-      this.report(`${name}: ${error instanceof Error ? error.message : String(error)}`);
-      return undefined;
-    }
   }
 }
 

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { Engine, type EngineOptions } from '../engine.ts';
 import { maxRunBytes, readAheadBytes, treeFanOut } from '../limits.ts';
 import { embeddedPageSizes } from '../page-sizes.ts';
-import { Check, type CheckOptions, type CheckReport } from './check.ts';
+import { Check } from './check.ts';
 import { type Directory, openDirectory } from './directory.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { freeUnits } from './free-units.ts';
@@ -16,6 +16,7 @@ import { EmbeddedPageReader } from './page-reader.ts';
 import { PageSink } from './page-sink.ts';
 import { Reclaim } from './reclaim.ts';
 import { Rewrite } from './rewrite.ts';
+import type { CheckOptions, CheckReport } from './snapshot-check.ts';
 import { SpaceGuard } from './space.ts';
 import { Sweep } from './sweep.ts';
 import { openTables, type Tables } from './tables.ts';
@@ -37,6 +38,7 @@ export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedBl
 export class EmbeddedBlobSeer extends Engine<PageTree> {
   private readonly directory: Directory;
   private readonly tables: Tables;
+  private readonly versionManager: EmbeddedVersionManager;
 
   constructor(options: EmbeddedOptions & { readonly disk: Disk }, opened: Directory) {
     const { directory, disk } = options;
@@ -90,6 +92,7 @@ export class EmbeddedBlobSeer extends Engine<PageTree> {
     });
     this.directory = opened;
     this.tables = tables;
+    this.versionManager = versions;
   }
 
   /** Walks everything and verifies every page and reference; see check.ts. */
@@ -97,7 +100,9 @@ export class EmbeddedBlobSeer extends Engine<PageTree> {
     return await this.underLease(async () => {
       const reader = this.roles.dataProvider.openReader();
       try {
-        return await new Check(this.directory.environment, this.tables, reader).run(options);
+        const { environment } = this.directory;
+        const check = new Check(environment, this.tables, this.versionManager, reader);
+        return await check.run(options);
       } finally {
         await reader.close();
       }

@@ -16,15 +16,16 @@ const barWidth = 40;
 export const check: Command = {
   name: 'check',
   summary: 'verifies every page and every reference',
-  help: `Usage: blobseer-s3 check [--data DIR] [--config FILE]
+  help: `Usage: blobseer-s3 check [--data DIR] [--blobseer FILE] [--config FILE]
 
 Follows every reference and reads every page, comparing it with its CRC32C. A server may run on the
 directory meanwhile. Shows a progress bar on a terminal, prints a report, changes nothing.
 Exit status: 0 all is well, 1 damage was found (each is named), 2 wrong usage or no store there.
 
 Options:
-  --data DIR     the data directory (default ./data)
-  --config FILE  a configuration file
+  --data DIR       the data directory (default ./data)
+  --blobseer FILE  the configuration file of the BlobSeer that has the pages
+  --config FILE    a configuration file
 
 Examples:
   blobseer-s3 check

@@ -73,6 +73,7 @@ export const configOptions: Options = {
 export const dataOptions: Options = {
   config: { type: 'string', multiple: true },
   data: { type: 'string', multiple: true },
+  blobseer: { type: 'string', multiple: true },
   'log-level': { type: 'string', multiple: true },
 };
 

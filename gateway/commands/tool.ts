@@ -1,7 +1,7 @@
 /** How commands beside the server open a data directory: as a tool, which a running server allows. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { databaseFile, type EmbeddedBlobSeer } from '../../blobseer-client/index.ts';
+import { databaseFile, type OpenedBlobSeer } from '../../blobseer-client/index.ts';
 import { type Config, ConfigError } from '../config.ts';
 import { openStorage } from '../gateway.ts';
 import { createLog, flushLog } from '../log.ts';
@@ -10,7 +10,7 @@ import type { Services } from '../services.ts';
 /** Runs `work` on the directory and closes it. Throws ConfigError where there is no such directory. */
 export async function withStorage<T>(
   config: Config,
-  work: (storage: { blobseer: EmbeddedBlobSeer; services: Services }) => Promise<T>,
+  work: (storage: { blobseer: OpenedBlobSeer; services: Services }) => Promise<T>,
 ): Promise<T> {
   // Opening would make it: a mistyped path must not become an empty store.
   if (!existsSync(path.join(config.dataDirectory, databaseFile))) {

@@ -1,5 +1,5 @@
 /** `blobseer-s3 user`: adds, lists and removes users and rotates their keys, also while a server runs. */
-import type { EmbeddedBlobSeer } from '../../blobseer-client/index.ts';
+import type { OpenedBlobSeer } from '../../blobseer-client/index.ts';
 import { newAccessKey, newUser, type UserImport, UserImportError } from '../auth/users.ts';
 import { suggestion } from '../config-settings.ts';
 import type { AccessKey, User } from '../namespace/namespace.ts';
@@ -31,7 +31,7 @@ const options = {
 } as const;
 
 interface Call {
-  readonly blobseer: EmbeddedBlobSeer;
+  readonly blobseer: OpenedBlobSeer;
   readonly services: Services;
   readonly terminal: Terminal;
   readonly parsed: ParsedArguments;

@@ -5,9 +5,11 @@
  * everything takes nothing away.
  */
 
+import type { SnapshotRef } from '../../blobseer.ts';
 import { openDirectory } from '../../embedded/directory.ts';
 import { nodeDisk } from '../../embedded/disk.ts';
 import { Reclaim } from '../../embedded/reclaim.ts';
+import type { CheckOptions, CheckReport } from '../../embedded/snapshot-check.ts';
 import { Engine, type EngineOptions, type EngineParts } from '../../engine.ts';
 import { remotePageSizes } from '../../page-sizes.ts';
 import { DataProviders } from '../data-provider.ts';
@@ -19,6 +21,7 @@ import { VersionManager } from '../version-manager.ts';
 import { storeZeroPage } from '../zero-page.ts';
 import { bury } from './burial.ts';
 import { ByteBudget } from './byte-budget.ts';
+import { RemoteCheck, type RemoteCheckParts } from './check.ts';
 import { ClusterState, randomFirstId } from './cluster-state.ts';
 import { DeferredCalls } from './deferred-calls.ts';
 import { Homes } from './homes.ts';
@@ -94,10 +97,15 @@ interface Opened extends Awaited<ReturnType<typeof openDirectory>> {
   readonly writeTag: Buffer;
 }
 
+interface RemoteParts {
+  readonly parts: EngineParts<RemoteTree>;
+  readonly check: RemoteCheckParts;
+}
+
 function partsOf(
   { deployment, replication }: RemoteOptions,
   { environment: store, ids, instance, tables, cluster, transport, writeTag }: Opened,
-): EngineParts<RemoteTree> {
+): RemoteParts {
   const nowMs = () => performance.now();
   const { gateways } = deployment;
   const refresh = (): void => store.refresh();
@@ -174,7 +182,7 @@ function partsOf(
     releases,
     instanceId: instance.id,
   };
-  return {
+  const parts: EngineParts<RemoteTree> = {
     environment: store,
     tables,
     ids,
@@ -201,14 +209,41 @@ function partsOf(
       steps: [() => releases.spell(), () => deferred.slice(), () => repairs.slice()],
     },
   };
+  const check = { store, tables, versions, placements, trees, dataProviders };
+  return { parts, check };
+}
+
+/** Where a snapshot is in BlobSeer's own terms: what one of its clients needs to read the same bytes. */
+export interface Coordinates {
+  /** For `getRoot`, and in the names of tree nodes. */
+  readonly blobId: number;
+  readonly version: number;
+  readonly pageSize: number;
+  /** Bytes; the version manager may know of more. */
+  readonly size: number;
 }
 
 export class RemoteBlobSeer extends Engine<RemoteTree> {
   readonly #transport: Transport;
+  readonly #check: RemoteCheckParts;
 
-  constructor(options: RemoteOptions, parts: EngineParts<RemoteTree>, transport: Transport) {
+  constructor(options: RemoteOptions, { parts, check }: RemoteParts, transport: Transport) {
     super(options, parts);
     this.#transport = transport;
+    this.#check = check;
+  }
+
+  /** Undefined for a snapshot without bytes: it is in no blob there. Throws `not-found`. */
+  locate(ref: SnapshotRef): Coordinates | undefined {
+    const { size, pageSize, tree } = this.heldHead(ref);
+    if (tree.root === undefined) return undefined;
+    const { blobId, version } = tree.root;
+    return { blobId, version, pageSize, size };
+  }
+
+  /** Walks everything and verifies every page, copy and reference; see check.ts. */
+  check(options: CheckOptions): Promise<CheckReport> {
+    return this.underLease(() => new RemoteCheck(this.#check).run(options));
   }
 
   override async close(): Promise<void> {

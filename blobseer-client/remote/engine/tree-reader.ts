@@ -27,10 +27,15 @@ export class TreeReader implements MetadataProvider<RemoteTree> {
   leaves(head: SnapshotHead<RemoteTree>, first: number, count: number): Leaves | Promise<Leaves> {
     const { leaves } = head.tree;
     if (leaves !== undefined) return leaves.slice(first, first + count);
-    return this.#fromNodes(head, first, count);
+    return this.leavesOfTree(head, first, count);
   }
 
-  async #fromNodes(head: SnapshotHead<RemoteTree>, first: number, count: number): Promise<Leaves> {
+  /** From the metadata providers, whatever the record says. */
+  async leavesOfTree(
+    head: SnapshotHead<RemoteTree>,
+    first: number,
+    count: number,
+  ): Promise<Leaves> {
     const { root } = head.tree;
     if (root === undefined) return [];
     const blockFirst = first - (first % treeFanOut);
