@@ -54,11 +54,11 @@ export class Configuration {
     return found.items.map((item) => stringIn(item, path));
   }
 
-  /** A whole number from 1 on. */
-  count(path: string, { max, of }: { readonly max: number; readonly of: string }): number {
+  /** A whole number, from 1 on unless `min` says otherwise. */
+  count(path: string, { min = 1, max, of }: { min?: number; max: number; of: string }): number {
     const found = this.#need(path);
     const value = found.kind === 'scalar' ? found.value : undefined;
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < 1 || value > max) {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
       throw new LibconfigError(found.line, `${path} must be a number of ${of}`);
     }
     return value;

@@ -7,6 +7,7 @@ import type { MetadataProviders } from './metadata-providers.ts';
 import type { ProviderManager } from './provider-manager.ts';
 import type { Address } from './remote-error.ts';
 import type { CallOptions } from './transport.ts';
+import type { RepairTools } from './unchanged-version.ts';
 import { maxValueBytes } from './wire/messages.ts';
 import { makePageKey, writeIdBytes } from './wire/page-key.ts';
 
@@ -15,6 +16,15 @@ export interface ZeroPageStores {
   readonly dataProviders: Pick<DataProviders, 'write'>;
   readonly metadata: Pick<MetadataProviders, 'put'>;
 }
+
+/** What repair works with, of a deployment's clients. */
+export const repairToolsOf = (
+  stores: ZeroPageStores & Pick<RepairTools, 'metadata'>,
+): RepairTools => ({
+  metadata: stores.metadata,
+  storeZeroPage: (pageSize, replicas, options) =>
+    storeZeroPage(stores, pageSize, replicas, options),
+});
 
 /** Its key, once it is stored and its list is. Whoever of the chosen providers fails is left out. */
 export async function storeZeroPage(

@@ -7,7 +7,6 @@ import { DataProviders } from '../../blobseer-client/remote/data-provider.ts';
 import { MetadataProviders } from '../../blobseer-client/remote/metadata-providers.ts';
 import { ProviderManager } from '../../blobseer-client/remote/provider-manager.ts';
 import { Transport } from '../../blobseer-client/remote/transport.ts';
-import { VersionManager } from '../../blobseer-client/remote/version-manager.ts';
 import { makePageKey } from '../../blobseer-client/remote/wire/page-key.ts';
 import { Cluster, freePorts } from './testing/processes.ts';
 
@@ -32,44 +31,6 @@ async function untilKilled<Done>(
   assert.ok(done.length >= enough, `${done.length} calls`);
   return done;
 }
-
-test('a version manager that is killed under load forgets no ticket and no version', async () => {
-  await using cluster = new Cluster();
-  const [port] = await freePorts(1);
-  cluster.configure(1111);
-  const transport = new Transport({ deadlineMs: 5000 });
-  let manager = await cluster.start('version-manager', 'vm', port!);
-  const versions = new VersionManager(transport, manager.address);
-  const blob = await versions.create({ pageSize: 4096, ftInfo: 1 });
-  let given = new Set<number>();
-  let published = 0;
-  for (let round = 0; round < 2; round++) {
-    const write = async () => {
-      const { interval, version } = await versions.appendTicket(blob, 4096);
-      assert.ok(!given.has(version), `version ${version} twice`);
-      given.add(version);
-      await versions.publish(interval);
-      return version;
-    };
-    const running = manager;
-    await untilKilled(write, () => running.kill(), 100);
-    manager = await cluster.start('version-manager', 'vm', port!);
-    assert.equal(await versions.blobCount(), 1);
-    const newest = (await versions.newestRoot(blob.blobId))!.node.version;
-    assert.ok(newest >= published, `${newest} after ${published}`);
-    // Tickets whose answers, or whose publishes, were lost: another ticket lists them.
-    const own = await versions.appendTicket(blob, 4096);
-    given = new Set([...given, own.version]);
-    assert.ok(Math.max(...given) === own.version);
-    for (const { interval } of own.pending) await versions.publish(interval);
-    assert.equal(await versions.publish(own.interval), true);
-    published = own.version;
-    assert.equal((await versions.newestRoot(blob.blobId))!.node.version, published);
-  }
-  transport.close();
-  assert.equal(await manager.stop(), 0);
-  assert.match(manager.log(), /"msg":"stopped"/);
-});
 
 test('providers that are killed under load lose nothing of what they acknowledged', async () => {
   await using cluster = new Cluster();

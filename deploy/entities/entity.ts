@@ -11,6 +11,7 @@ import { defaultArchiveVersion } from '../../blobseer-client/remote/wire/archive
 import type { Statistics } from '../../blobseer-client/remote/wire/messages.ts';
 import { aboutMethods } from './about.ts';
 import { DataProvider } from './data-provider.ts';
+import { type LeaseSettings, watchTickets } from './leases.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { MetadataProvider } from './metadata-provider.ts';
 import type { EntityLog, Method } from './method.ts';
@@ -26,7 +27,10 @@ const memoryBytes = 512 * 2 ** 20;
 const reportIntervalMs = 1000;
 /** A report that is not taken by then is left for the next. */
 const reportDeadlineMs = 3000;
+/** Of a call that closes an abandoned version. */
+const repairDeadlineMs = 10_000;
 const privateDirectory = 0o700;
+const nowMs = (): number => performance.now();
 
 export interface EntityOptions {
   readonly role: EntityRole;
@@ -41,6 +45,8 @@ export interface EntityOptions {
   readonly spaceBytes: number;
   /** Of data providers. */
   readonly providerManager: Address | undefined;
+  /** Of version managers; undefined where nobody says where metadata goes. */
+  readonly leases: LeaseSettings | undefined;
   readonly log: EntityLog;
   /** Called once, when nothing more can be made durable: the program should end. */
   readonly onStopped: (error: BlobSeerError) => void;
@@ -107,14 +113,25 @@ async function roleOf(
   const archiveVersion = defaultArchiveVersion;
   switch (options.role) {
     case 'version-manager':
-      return new VersionManager({ state, archiveVersion });
+      return versionManager(options, state);
     case 'provider-manager':
-      return new ProviderManager({ state, archiveVersion, log, nowMs: () => performance.now() });
+      return new ProviderManager({ state, archiveVersion, log, nowMs });
     case 'metadata-provider':
       return new MetadataProvider({ state, memory, spaceBytes });
     case 'data-provider':
       return await dataProvider(options, state, memory);
   }
+}
+
+function versionManager({ leases, log }: EntityOptions, state: Environment): Role {
+  const versions = new VersionManager({ state, archiveVersion: defaultArchiveVersion, nowMs });
+  const transport = new Transport({ deadlineMs: repairDeadlineMs });
+  return {
+    methods: versions.methods,
+    statistics: () => versions.statistics(),
+    begin: () => watchTickets(versions, leases, { transport, log, nowMs }),
+    close: () => Promise.resolve(transport.close()),
+  };
 }
 
 async function dataProvider(

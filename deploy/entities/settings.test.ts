@@ -57,3 +57,33 @@ test("what is nobody's is named to every role: it may be a group misspelt", () =
     'line 12: securty (unknown)',
   ]);
 });
+
+test('a version manager takes its leases, and where metadata goes, of the same file', () => {
+  const leases = (text: string) => readSettings(text, 'version-manager').leases;
+  const gateways = [
+    { host: 'a', port: 1234 },
+    { host: 'b', port: 1234 },
+  ];
+  const expected = {
+    leaseMs: 60_000,
+    metadata: { gateways, replication: 1 },
+    providerManager: { host: 'pm.cluster', port: 1111 },
+  };
+  assert.deepEqual(leases(original), expected);
+  const withLease = (value: string) =>
+    original.replace('service = "2222";', `service = "2222"; lease = ${value};`);
+  assert.deepEqual(leases(withLease('5')), { ...expected, leaseMs: 5000 });
+  assert.equal(leases(withLease('0'))?.leaseMs, 0);
+  assert.deepEqual(readSettings(withLease('5'), 'version-manager').ignored, [
+    'line 2: vmanager.host (for clients; give --listen the address to listen on)',
+  ]);
+  for (const wrong of ['-1', '0.5', '"5"', '86401']) {
+    assert.throws(() => leases(withLease(wrong)), /line 2: vmanager.lease must be a number of sec/);
+  }
+  assert.equal(leases(original.replace('gateways = ( "a", "b" );', '')), undefined);
+  assert.throws(
+    () => leases(original.replace('replication = 1;', '')),
+    /dht.replication is missing/,
+  );
+  assert.equal(readSettings(original, 'provider-manager').leases, undefined);
+});

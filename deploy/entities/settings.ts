@@ -1,10 +1,12 @@
 /** What an entity takes from the original's configuration file, and what it makes no use of. */
 import { Configuration } from '../../blobseer-client/remote/configuration.ts';
+import { readDeployment } from '../../blobseer-client/remote/deployment.ts';
 import type { Address } from '../../blobseer-client/remote/remote-error.ts';
 import {
   readSecurity,
   type SecuritySettings,
 } from '../../blobseer-client/remote/security-settings.ts';
+import type { LeaseSettings } from './leases.ts';
 
 export const entityRoles = [
   'version-manager',
@@ -20,6 +22,8 @@ export interface EntitySettings {
   readonly spaceBytes: number;
   /** Of data providers: where to report. */
   readonly providerManager: Address | undefined;
+  /** Of version managers; undefined where nobody says where metadata goes. */
+  readonly leases: LeaseSettings | undefined;
   /** Undefined: everything is plain. */
   readonly security: SecuritySettings | undefined;
   /** Settings that are in the file and have no effect on this role, each with its line and why. */
@@ -28,10 +32,14 @@ export interface EntitySettings {
 
 const megabyte = 2 ** 20;
 const maxMegabytes = 2 ** 32;
+const secondMs = 1000;
+const defaultLeaseSeconds = 60;
+/** A day: who writes for longer renews nothing, so nobody needs more. */
+const maxLeaseSeconds = 86_400;
 
 /** The settings of the original's file that the role reads. */
 const used: Readonly<Record<EntityRole, readonly string[]>> = {
-  'version-manager': ['vmanager.service'],
+  'version-manager': ['vmanager.service', 'vmanager.lease'],
   'provider-manager': ['pmanager.service'],
   'data-provider': ['provider.service', 'provider.space', 'pmanager.host', 'pmanager.service'],
   'metadata-provider': ['dht.service', 'sdht.space'],
@@ -60,17 +68,28 @@ const why: Readonly<Record<string, string>> = {
 /** Throws `invalid-argument`, with the line, for what makes no sense or is not there. */
 export function readSettings(text: string, role: EntityRole): EntitySettings {
   const file = new Configuration(text);
+  const stores = role === 'data-provider' || role === 'metadata-provider';
   const [service, space] = used[role];
   return {
     port: file.port(service!),
-    spaceBytes:
-      space === undefined
-        ? 0
-        : file.count(space, { max: maxMegabytes, of: 'megabytes' }) * megabyte,
+    spaceBytes: stores ? file.count(space!, { max: maxMegabytes, of: 'megabytes' }) * megabyte : 0,
     providerManager: role === 'data-provider' ? file.address('pmanager') : undefined,
+    leases: role === 'version-manager' ? leasesOf(file, text) : undefined,
     security: readSecurity(file),
     ignored: ignoredOf(file, role),
   };
+}
+
+/** Seconds of a lease are a setting of our own, in the group of the original's version manager. */
+function leasesOf(file: Configuration, text: string): LeaseSettings | undefined {
+  const path = 'vmanager.lease';
+  const seconds =
+    file.find(path) === undefined
+      ? defaultLeaseSeconds
+      : file.count(path, { min: 0, max: maxLeaseSeconds, of: 'seconds' });
+  if (file.find('dht.gateways') === undefined) return undefined;
+  const { gateways, replication, providerManager } = readDeployment(text);
+  return { leaseMs: seconds * secondMs, metadata: { gateways, replication }, providerManager };
 }
 
 /** Of the role's own group, and what is nobody's. */

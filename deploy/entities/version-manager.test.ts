@@ -22,7 +22,7 @@ import { VersionManager } from './version-manager.ts';
 
 const { create, getTicket, publish } = versionManagerCalls;
 const start = () =>
-  serving(({ state }) => new VersionManager({ state, archiveVersion: 18 }).methods);
+  serving(({ state }) => new VersionManager({ state, archiveVersion: 18, nowMs: () => 0 }).methods);
 const anyFrame = { maxItems: 9, maxItemBytes: 2 ** 20, maxBytes: 2 ** 20 };
 const frameOf = (bytes: Buffer): Frame => new FrameDecoder(() => anyFrame).push(bytes)[0]!;
 const recordedIn = (file: string): Exchange[] =>

@@ -2,7 +2,8 @@
  * The version manager: gives out tickets and makes versions visible in their order. All of its state
  * is on disk before an answer that rests on it: a version number is never given out twice, and what was published
  * stays published. The rules are the original's (which keeps all this in memory), its hazards are not:
- * tickets that would never end its search for a root's size are refused as bad arguments.
+ * tickets that would never end its search for a root's size are refused as bad arguments, and versions that
+ * are never published can be taken over (see leases.ts).
  */
 import type { Environment } from '../../blobseer-client/embedded/environment.ts';
 import { BlobSeerError } from '../../blobseer-client/errors.ts';
@@ -14,7 +15,6 @@ import {
 } from '../../blobseer-client/remote/wire/messages.ts';
 import {
   decodeRoot,
-  encodeRoot,
   hole,
   type PendingVersion,
   type Root,
@@ -23,50 +23,65 @@ import {
 } from '../../blobseer-client/remote/wire/records.ts';
 import type { Transaction } from '../../blobseer-client/store.ts';
 import { type Method, methodOf } from './method.ts';
+import { OpenTickets, type OpenVersion } from './open-tickets.ts';
 import { Counter, type EntityTable } from './state.ts';
+import {
+  type BlobState,
+  decodeBlob,
+  decodePending,
+  encodeBlob,
+  encodePending,
+  encodeRootRecord,
+  keyOf,
+  stage,
+  staged,
+  versionOfKey,
+} from './version-records.ts';
 
 /** Roots double up to it: sizes stay exact numbers. */
 const maxBlobBytes = 2 ** 52;
 /** A ticket lists all of them; more would not fit what clients take. */
 const maxPending = 100_000;
 const maxId = 2 ** 32 - 1;
-/** In records, whatever version answers are written in. */
-const recordArchiveVersion = 18;
-
 const noRoot: Root = { node: hole, pageSize: 0, currentSize: 0, ftInfo: 0 };
 
-/** What tickets of a blob are made from. */
-interface BlobState {
-  readonly nextVersion: number;
-  /** Bytes that the next root spans at least. */
-  readonly maxSize: number;
-  /** Where the next append goes. */
-  readonly progressSize: number;
-  /** How many roots are published; the first is that of the empty blob, or of a clone's source. */
-  readonly roots: number;
-}
-
-const fieldBytes = 8;
+const scannedAtOnce = 10_000;
 
 export interface VersionManagerOptions {
   readonly state: Environment;
   readonly archiveVersion: number;
+  /** A clock that only rises. */
+  readonly nowMs: () => number;
+}
+
+/** A version that is no longer its writer's, and the root node of the one before. */
+export interface TakenOver {
+  readonly version: PendingVersion;
+  readonly previous: Segment;
 }
 
 export class VersionManager {
   readonly methods: readonly Method[];
+  readonly tickets: OpenTickets;
   readonly #state: Environment;
   readonly #blobs: EntityTable;
   readonly #roots: EntityTable;
   readonly #pending: EntityTable;
   readonly #lastId: Counter;
+  readonly #published: Counter;
+  readonly #takenOver: Counter;
 
-  constructor({ state, archiveVersion }: VersionManagerOptions) {
+  constructor({ state, archiveVersion, nowMs }: VersionManagerOptions) {
     this.#state = state;
     this.#blobs = state.table('blobs');
     this.#roots = state.table('roots');
     this.#pending = state.table('pending');
-    this.#lastId = new Counter(state.table('counters'), 'last-id');
+    const counters = state.table('counters');
+    this.#lastId = new Counter(counters, 'last-id');
+    this.#published = new Counter(counters, 'published');
+    this.#takenOver = new Counter(counters, 'taken-over');
+    this.tickets = new OpenTickets(nowMs);
+    this.#remember();
     const { create, getRoot, getTicket, publish, getObjectCount, clone } = versionManagerCalls;
     this.methods = [
       methodOf(create, archiveVersion, (request) => {
@@ -160,34 +175,102 @@ export class VersionManager {
         progressSize: grows ? end : blob.progressSize,
         roots: blob.roots,
       });
+      this.tickets.opened({ blobId, version });
       return { pending: [...others, own], stableRoot, rootSize: maxSize };
     });
   }
 
-  /** Flags the version; then all flagged ones up to the first that is not become visible. */
+  /** Not of a version that was taken over: that is no longer the writer's. */
   #publish({ blobId, version }: Segment): Promise<void> {
     return this.#state.commit((transaction) => {
-      const key = keyOf(blobId, version);
-      const stored = this.#pending.get(key);
-      const blob = this.#blob(blobId);
-      if (stored === undefined || blob === undefined) {
+      const stored = this.#pending.get(keyOf(blobId, version));
+      if (stored === undefined || stored[0] === stage.takenOver) {
         throw unknown(`version ${version} of blob ${blobId} is not pending`);
       }
-      const completed = Buffer.from(stored);
-      completed[0] = 1;
-      transaction.put(this.#pending, key, completed);
-      let { roots } = blob;
-      for (;;) {
-        // Versions become roots in their order: the next one is the lowest that is pending.
-        const next = keyOf(blobId, roots);
-        const lowest = this.#pending.get(next);
-        if (lowest === undefined || lowest[0] !== 1) break;
-        this.#putRoot(transaction, blobId, roots, decodePending(lowest, blobId, roots).root);
-        transaction.remove(this.#pending, next);
-        roots++;
-      }
-      if (roots > blob.roots) this.#putBlob(transaction, blobId, { ...blob, roots });
+      this.#complete(transaction, { blobId, version }, stored);
     });
+  }
+
+  /**
+   * Takes the lowest pending version from its writer, for good. Undefined when it is visible by now. Then
+   * its nodes are to be written, and `publishTakenOver` is to be called.
+   */
+  takeOver({ blobId, version }: OpenVersion): Promise<TakenOver | undefined> {
+    return this.#state.commit((transaction) => {
+      const blob = this.#blob(blobId);
+      const key = keyOf(blobId, version);
+      const stored = this.#pending.get(key);
+      if (stored === undefined || blob?.roots !== version) return undefined;
+      if (stored[0] !== stage.takenOver) {
+        transaction.put(this.#pending, key, staged(stored, stage.takenOver));
+        this.#takenOver.set(transaction, this.#takenOver.value + 1);
+        this.tickets.takenOver(blobId);
+      }
+      const previous = this.#root(blobId, blob, 0).node;
+      return { version: decodePending(stored, { blobId, version }), previous };
+    });
+  }
+
+  /** Publishes a version that was taken over. */
+  publishTakenOver({ blobId, version }: OpenVersion): Promise<void> {
+    return this.#state.commit((transaction) => {
+      const stored = this.#pending.get(keyOf(blobId, version));
+      if (stored?.[0] === stage.takenOver) {
+        this.#complete(transaction, { blobId, version }, stored);
+      }
+    });
+  }
+
+  statistics() {
+    this.#state.refresh();
+    return {
+      blobs: this.#lastId.value,
+      versions: this.#published.value,
+      pending: this.tickets.count,
+      oldestPendingMs: Math.round(this.tickets.oldestAgeMs),
+      takenOver: this.#takenOver.value,
+    };
+  }
+
+  /** Flags the version; then all flagged ones up to the first that is not become visible. */
+  #complete(transaction: Transaction, { blobId, version }: OpenVersion, stored: Buffer): void {
+    transaction.put(this.#pending, keyOf(blobId, version), staged(stored, stage.complete));
+    const blob = this.#blob(blobId);
+    if (blob === undefined) throw new BlobSeerError('corrupt', `blob ${blobId} is not there`);
+    let { roots } = blob;
+    for (;;) {
+      // Versions become roots in their order: the next one is the lowest that is pending.
+      const next = keyOf(blobId, roots);
+      const lowest = this.#pending.get(next);
+      if (lowest === undefined || lowest[0] !== stage.complete) break;
+      this.#putRoot(
+        transaction,
+        blobId,
+        roots,
+        decodePending(lowest, { blobId, version: roots }).root,
+      );
+      transaction.remove(this.#pending, next);
+      roots++;
+    }
+    if (roots === blob.roots) return;
+    this.#putBlob(transaction, blobId, { ...blob, roots });
+    this.#published.set(transaction, this.#published.value + roots - blob.roots);
+    for (let index = blob.roots; index < roots; index++) this.tickets.closed(blobId);
+  }
+
+  /** What was pending when the program ended. */
+  #remember(): void {
+    let start = Buffer.alloc(0);
+    for (;;) {
+      const rows = this.#pending.range({ start, limit: scannedAtOnce });
+      for (const { key, value } of rows) {
+        const version = versionOfKey(key);
+        this.tickets.opened(version);
+        if (value[0] === stage.takenOver) this.tickets.takenOver(version.blobId);
+      }
+      if (rows.length < scannedAtOnce) return;
+      start = Buffer.concat([rows.at(-1)!.key, Buffer.of(0)]);
+    }
   }
 
   #nextId(transaction: Transaction): number {
@@ -199,16 +282,11 @@ export class VersionManager {
 
   #blob(blobId: number): BlobState | undefined {
     const bytes = this.#blobs.get(keyOf(blobId, 0));
-    if (bytes === undefined) return undefined;
-    const field = (index: number) => bytes.readDoubleBE(index * fieldBytes);
-    return { nextVersion: field(0), maxSize: field(1), progressSize: field(2), roots: field(3) };
+    return bytes && decodeBlob(bytes);
   }
 
   #putBlob(transaction: Transaction, blobId: number, blob: BlobState): void {
-    const fields = [blob.nextVersion, blob.maxSize, blob.progressSize, blob.roots];
-    const bytes = Buffer.allocUnsafe(fields.length * fieldBytes);
-    for (const [index, value] of fields.entries()) bytes.writeDoubleBE(value, index * fieldBytes);
-    transaction.put(this.#blobs, keyOf(blobId, 0), bytes);
+    transaction.put(this.#blobs, keyOf(blobId, 0), encodeBlob(blob));
   }
 
   /** Version 0, and any that is not published, stands for the newest one. */
@@ -222,7 +300,7 @@ export class VersionManager {
   }
 
   #putRoot(transaction: Transaction, blobId: number, version: number, root: Root): void {
-    transaction.put(this.#roots, keyOf(blobId, version), encodeRoot(root, recordArchiveVersion));
+    transaction.put(this.#roots, keyOf(blobId, version), encodeRootRecord(root));
   }
 
   #pendingOf(blobId: number): PendingVersion[] {
@@ -231,39 +309,8 @@ export class VersionManager {
       end: keyOf(blobId + 1, 0),
       limit: maxPending,
     });
-    return rows.map(({ key, value }) => decodePending(value, blobId, key.readUInt32BE(idBytes)));
+    return rows.map(({ key, value }) => decodePending(value, versionOfKey(key)));
   }
 }
 
-/** Room for the id after the highest one, where a range ends. */
-const idBytes = 6;
-
-function keyOf(blobId: number, version: number): Buffer {
-  const key = Buffer.allocUnsafe(idBytes + 4);
-  key.writeUIntBE(blobId, 0, idBytes);
-  key.writeUInt32BE(version, idBytes);
-  return key;
-}
-
 const unknown = (message: string): BlobSeerError => new BlobSeerError('not-found', message);
-
-const pendingHeadBytes = 1 + 2 * fieldBytes;
-
-/** Whether it is completed, offset, size, root. */
-function encodePending({ interval, root, isCompleted }: PendingVersion): Buffer {
-  const head = Buffer.allocUnsafe(pendingHeadBytes);
-  head.writeUInt8(isCompleted ? 1 : 0, 0);
-  head.writeDoubleBE(interval.offset, 1);
-  head.writeDoubleBE(interval.size, 1 + fieldBytes);
-  return Buffer.concat([head, encodeRoot(root, recordArchiveVersion)]);
-}
-
-function decodePending(bytes: Buffer, blobId: number, version: number): PendingVersion {
-  const offset = bytes.readDoubleBE(1);
-  const size = bytes.readDoubleBE(1 + fieldBytes);
-  return {
-    interval: { blobId, version, offset, size },
-    root: decodeRoot(bytes.subarray(pendingHeadBytes)),
-    isCompleted: bytes[0] === 1,
-  };
-}

@@ -40,6 +40,10 @@ Runs one of BlobSeer's roles: ${entityRoles.join(', ')}. It speaks the
 protocol of the original BlobSeer, and keeps all it acknowledged through crashes. FILE is the original's
 configuration file; what of it has no effect here is said in the log. It runs until SIGTERM or Ctrl-C.
 
+A version that its writer does not publish in time would keep all later ones of its blob from being seen.
+The version manager closes it as unchanged: after 60 seconds, or as many as FILE says by "lease" in
+its group vmanager; 0 is never. For that FILE must name the metadata providers and the provider manager.
+
 The protocol knows neither passwords nor encryption: whoever reaches the port may do everything.
 Listen beyond this machine only on a network of your own.
 
@@ -139,9 +143,19 @@ async function runEntity(
   stopped.catch(() => undefined);
   const signal = firstSignal();
   try {
-    const { spaceBytes, providerManager } = settings;
+    const { spaceBytes, providerManager, leases } = settings;
     const version = packageVersion();
-    const parts = { role, version, host, port, directory, spaceBytes, providerManager, log };
+    const parts = {
+      role,
+      version,
+      host,
+      port,
+      directory,
+      spaceBytes,
+      providerManager,
+      leases,
+      log,
+    };
     const running = await start({ ...parts, onStopped: (error) => onStopped(error) });
     log.info({ role, host, port: running.port, directory }, 'listening');
     terminal.print(`blobseer-s3 ${role} listens on ${host}:${running.port}`);

@@ -25,16 +25,23 @@ export class Cluster implements AsyncDisposable {
   readonly #config = path.join(this.directory, 'blobseer.cfg');
   readonly #running = new Set<ChildProcess>();
 
-  /** The file that all entities read; give each its own port. */
-  configure(providerManagerPort: number, spaceMegabytes = 256): void {
+  /** The file that all entities read; give each its own port. Leases need to know a metadata provider. */
+  configure(
+    providerManagerPort: number,
+    leases?: { readonly seconds: number; readonly metadataPort: number },
+  ): void {
     const service = `service = "${providerManagerPort}"`;
+    const lease = leases ? `lease = ${leases.seconds};` : '';
+    const dht = leases
+      ? `service = "${leases.metadataPort}"; gateways = ( "127.0.0.1" ); replication = 1;`
+      : 'service = "1234";';
     writeFileSync(
       this.#config,
-      `vmanager: { host = "127.0.0.1"; service = "2222"; };
+      `vmanager: { host = "127.0.0.1"; service = "2222"; ${lease} };
 pmanager: { host = "127.0.0.1"; ${service}; };
-provider: { service = "1235"; space = ${spaceMegabytes}; };
-sdht: { space = ${spaceMegabytes}; };
-dht: { service = "1234"; };
+provider: { service = "1235"; space = 256; };
+sdht: { space = 256; };
+dht: { ${dht} };
 `,
     );
   }
