@@ -13,6 +13,7 @@ import { answering, scriptedServer } from './testing/scripted-server.ts';
 import { Transport } from './transport.ts';
 import { VersionManager, WritableBlob } from './version-manager.ts';
 import { FrameDecoder } from './wire/frame.ts';
+import { failureCalls } from './wire/messages.ts';
 import { makePageKey } from './wire/page-key.ts';
 import { gatewayOf } from './wire/placement.ts';
 import { encodeProviders, encodeSegment, encodeTicket, type TreeNode } from './wire/records.ts';
@@ -146,6 +147,37 @@ test('providers come in groups; what is no address is corrupt', async () => {
   assert.deepEqual(addressOf(providerAt({ host: 'a', port: 80 })), { host: 'a', port: 80 });
   assert.equal(ProviderManager.maxGroups(3), 1365);
   transport.close();
+});
+
+test('a provider that failed is reported; the original does not know that, and is told by its silence', async () => {
+  const { reportFailed } = failureCalls;
+  const told: unknown[] = [];
+  await using server = await scriptedServer(async (peer, index) => {
+    const request = await peer.request();
+    if (request?.name !== reportFailed.number || index > 0) {
+      peer.socket.destroy();
+      return;
+    }
+    told.push(reportFailed.decodeRequest(request.items));
+    peer.answer(request);
+  });
+  const transport = new Transport();
+  const providers = new ProviderManager(transport, server.address);
+  await providers.reportFailed({ host: '10.0.0.7', port: 1235 });
+  assert.deepEqual(told, [{ host: '10.0.0.7', service: '1235' }]);
+  transport.close();
+  const other = new Transport();
+  const original = new ProviderManager(other, server.address);
+  await assert.rejects(
+    original.reportFailed({ host: '10.0.0.7', port: 1235 }),
+    isKind('unavailable'),
+  );
+  await assert.rejects(original.reportFailed({ host: '', port: 1 }), isKind('invalid-argument'));
+  const wrong = [[], [Buffer.from('a')], [Buffer.alloc(0), Buffer.from('1')]];
+  for (const parameters of wrong) {
+    assert.throws(() => reportFailed.decodeRequest(parameters), isKind('corrupt'));
+  }
+  other.close();
 });
 
 test('pages are stored, read back checked, and buried', async () => {

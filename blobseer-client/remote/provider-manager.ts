@@ -2,7 +2,12 @@
 import { BlobSeerError } from '../errors.ts';
 import { type Address, RemoteError } from './remote-error.ts';
 import type { CallOptions, Transport } from './transport.ts';
-import { maxProvidersAtOnce, type ProviderReport, providerManagerCalls } from './wire/messages.ts';
+import {
+  failureCalls,
+  maxProvidersAtOnce,
+  type ProviderReport,
+  providerManagerCalls,
+} from './wire/messages.ts';
 import type { Provider } from './wire/records.ts';
 
 /** Throws `corrupt` for what is no port. */
@@ -52,5 +57,13 @@ export class ProviderManager {
   /** What a data provider says of itself, every half minute; its host is where the call comes from. */
   async report(report: ProviderReport, options?: CallOptions): Promise<void> {
     await this.#transport.call(this.#address, providerManagerCalls.update, report, options);
+  }
+  /**
+   * Tells that a provider failed: it is not handed out again before it reports anew. Rejects with
+   * `unavailable` also where the provider manager is the original's, which knows no such call.
+   */
+  async reportFailed(provider: Address, options?: CallOptions): Promise<void> {
+    const { reportFailed } = failureCalls;
+    await this.#transport.call(this.#address, reportFailed, providerAt(provider), options);
   }
 }

@@ -5,7 +5,11 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { exchangesOf } from '../../blobseer-client/remote/testing/exchanges.ts';
-import { providerManagerCalls, status } from '../../blobseer-client/remote/wire/messages.ts';
+import {
+  failureCalls,
+  providerManagerCalls,
+  status,
+} from '../../blobseer-client/remote/wire/messages.ts';
 import type { Answer } from './method.ts';
 import { statusOf } from './method.ts';
 import { ProviderManager } from './provider-manager.ts';
@@ -62,6 +66,12 @@ async function opened() {
         const results = (answer as Answer).results.map((one) => Buffer.from(one));
         return get.decodeAnswer(results, request).map(({ host }) => host);
       },
+      fail: async (host: string, service = '1235') => {
+        const { number, encodeRequest } = failureCalls.reportFailed;
+        return (await call(number, encodeRequest({ host, service }, 18), '10.0.0.9')).status;
+      },
+      statistics: () => manager.statistics(),
+      log,
       close: () => state.close(),
     };
   };
@@ -133,6 +143,77 @@ test('full providers are not handed out, and those of a group differ', async () 
   }
   assert.equal(await manager.hosts(2 ** 32 - 1), status.noResources);
   assert.equal(await manager.hosts(2 ** 31, 2 ** 31), status.noResources);
+  await manager.close();
+  await remove();
+});
+
+test('a provider that failed somebody is not handed out until it reports again', async () => {
+  const { time, start, remove } = await opened();
+  const first = await start();
+  for (const host of ['10.0.0.1', '10.0.0.2', '10.0.0.3']) await first.report(host);
+  assert.equal(await first.fail('10.0.0.1'), status.ok);
+  assert.equal(await first.fail('10.0.0.1'), status.ok, 'by several at once');
+  assert.equal(await first.fail('10.0.0.1', '1236'), status.ok, 'another port is another provider');
+  assert.equal(await first.fail('10.0.0.7'), status.ok);
+  assert.equal(first.log.lines.filter(({ level }) => level === 'warn').length, 1);
+  const hosts = (await first.hosts(40, 2)) as string[];
+  assert.deepEqual(new Set(hosts), new Set(['10.0.0.2', '10.0.0.3']));
+  assert.equal(await first.hosts(3, 3), status.noResources);
+  await first.close();
+  // A restart does not make it well.
+  const second = await start();
+  assert.equal(await second.hosts(3, 3), status.noResources);
+  await second.report('10.0.0.1');
+  assert.equal(((await second.hosts(3, 3)) as string[]).length, 3);
+  // Back, it is one among the others: it has nothing to catch up on.
+  assert.ok(Array.isArray(await second.hosts(60)));
+  await second.fail('10.0.0.2');
+  assert.ok(Array.isArray(await second.hosts(60)));
+  time.nowMs += secondMs;
+  await second.report('10.0.0.2');
+  const shares = (await second.hosts(30)) as string[];
+  assert.equal(shares.filter((host) => host === '10.0.0.2').length, 10);
+  await second.report('10.0.0.4');
+  const joined = (await second.hosts(40)) as string[];
+  assert.equal(joined.filter((host) => host === '10.0.0.4').length, 10);
+  await second.close();
+  const third = await start();
+  assert.equal(((await third.hosts(4, 4)) as string[]).length, 4);
+  await third.close();
+  await remove();
+});
+
+test('its statistics name every provider, and fit an answer', async () => {
+  const { time, start, remove } = await opened();
+  const manager = await start();
+  await manager.report('10.0.0.1', 500);
+  await manager.report('10.0.0.2', 0);
+  await manager.report('10.0.0.3', 300);
+  await manager.hosts(1);
+  await manager.fail('10.0.0.3');
+  time.nowMs += secondMs;
+  assert.deepEqual(manager.statistics(), {
+    providers: 3,
+    usableProviders: 1,
+    freeBytes: 500,
+    '10.0.0.1 1235 freeBytes': 500,
+    '10.0.0.1 1235 score': 1,
+    '10.0.0.1 1235 silentMs': 1000,
+    '10.0.0.1 1235 hasFailed': false,
+    '10.0.0.2 1235 freeBytes': 0,
+    '10.0.0.2 1235 score': 0,
+    '10.0.0.2 1235 silentMs': 1000,
+    '10.0.0.2 1235 hasFailed': false,
+    '10.0.0.3 1235 freeBytes': 300,
+    '10.0.0.3 1235 score': 0,
+    '10.0.0.3 1235 silentMs': 1000,
+    '10.0.0.3 1235 hasFailed': true,
+  });
+  const longest = 'ffff:ffff:ffff:ffff:ffff:ffff:ffff:';
+  for (let index = 0; index < 200; index++) {
+    await manager.report(`${longest}${index + 1000}`, Number.MAX_SAFE_INTEGER);
+  }
+  assert.ok(JSON.stringify(manager.statistics()).length < 60_000);
   await manager.close();
   await remove();
 });

@@ -2,16 +2,19 @@
  * The provider manager: knows the data providers by what they report, and hands them out so that
  * pages spread over them. Who is known is kept on disk, so that a restart does not keep writers waiting for
  * reports. A provider that has fallen silent is not handed out: one that reported every second is
- * missed within seconds, one of the original's, which report every half minute, after some of those.
+ * missed within seconds, one of the original's, which report every half minute, after some of those. Nor is
+ * one that failed a client, until it reports again.
  */
 import type { Environment } from '../../blobseer-client/embedded/environment.ts';
 import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import {
+  failureCalls,
   maxGroupSize,
   maxProvidersAtOnce,
   type ProviderReport,
   type ProvidersRequest,
   providerManagerCalls,
+  type Statistics,
 } from '../../blobseer-client/remote/wire/messages.ts';
 import type { Provider } from '../../blobseer-client/remote/wire/records.ts';
 import { type EntityLog, type Method, methodOf } from './method.ts';
@@ -25,6 +28,8 @@ const maxSilenceMs = 100_000;
 const firstSilenceMs = 75_000;
 /** More programs than any deployment has: whoever can reach us can report. */
 const maxProviders = 4096;
+/** In the statistics, which have to fit an answer. */
+const maxListed = 128;
 const noSpace = (message: string): BlobSeerError => new BlobSeerError('no-space', message);
 
 interface Member extends Provider {
@@ -33,6 +38,8 @@ interface Member extends Provider {
   score: number;
   reportedAtMs: number;
   silenceMs: number;
+  /** Somebody said so after its last report. */
+  hasFailed: boolean;
 }
 
 export interface ProviderManagerOptions {
@@ -60,7 +67,8 @@ export class ProviderManager {
     for (const { key, value } of this.#known.range({ limit: maxProviders })) {
       const [host = '', service = ''] = key.toString().split(' ');
       const [freeBytes, silenceMs] = [value.readDoubleBE(0), value.readDoubleBE(8)];
-      this.#insert({ host, service, freeBytes, silenceMs, score: 0, reportedAtMs: nowMs() });
+      const member = { host, service, freeBytes, silenceMs, score: 0, hasFailed: false };
+      this.#insert({ ...member, reportedAtMs: nowMs() });
     }
     const { update, get } = providerManagerCalls;
     this.methods = [
@@ -69,19 +77,22 @@ export class ProviderManager {
         return this.#update(report, peer.host);
       }),
       methodOf(get, archiveVersion, (request) => this.#get(request)),
+      methodOf(failureCalls.reportFailed, archiveVersion, (provider) => this.#fail(provider)),
     ];
   }
 
   async #update({ freeBytes, service }: ProviderReport, host: string): Promise<void> {
     const nowMs = this.#nowMs();
     await this.#dropSilent(nowMs);
-    const known = this.#members.find((one) => one.host === host && one.service === service);
+    const known = this.#find({ host, service });
     if (known === undefined) {
       if (this.#members.length >= maxProviders) throw noSpace('too many providers');
-      const member = { host, service, freeBytes, score: 0, reportedAtMs: nowMs };
-      this.#insert({ ...member, silenceMs: firstSilenceMs });
+      const score = this.#lowestScore();
+      const times = { reportedAtMs: nowMs, silenceMs: firstSilenceMs };
+      const member = { host, service, freeBytes, score, ...times, hasFailed: false };
+      this.#insert(member);
       this.#log.info({ host, service, freeBytes }, 'a data provider joined');
-      await this.#keep({ ...member, silenceMs: firstSilenceMs });
+      await this.#keep(member);
       return;
     }
     const intervalMs = nowMs - known.reportedAtMs;
@@ -91,8 +102,23 @@ export class ProviderManager {
     known.reportedAtMs = nowMs;
     known.silenceMs = silenceMs;
     known.freeBytes = freeBytes;
+    const isBack = known.hasFailed;
+    if (isBack) {
+      known.score = Math.max(known.score, this.#lowestScore());
+      known.hasFailed = false;
+      this.#log.info({ host, service }, 'a data provider that failed reports again');
+    }
     this.#replace(known);
-    if (hasChanged) await this.#keep(known);
+    if (hasChanged || isBack) await this.#keep(known);
+  }
+
+  /** Until its next report; also after a restart, which forgets it. */
+  async #fail(provider: Provider): Promise<void> {
+    const member = this.#find(provider);
+    if (member === undefined || member.hasFailed) return;
+    member.hasFailed = true;
+    this.#log.warn({ host: member.host, service: member.service }, 'a data provider failed');
+    await this.#state.commit((transaction) => transaction.remove(this.#known, keyOf(member)));
   }
 
   async #get({ count, groupSize }: ProvidersRequest): Promise<readonly Provider[]> {
@@ -111,7 +137,7 @@ export class ProviderManager {
     while (chosen.length < count) {
       const group = chosen.length - (chosen.length % groupSize);
       const others = chosen.slice(group);
-      const next = this.#members.find((one) => one.freeBytes > 0 && !others.includes(one));
+      const next = this.#members.find((one) => isUsable(one) && !others.includes(one));
       if (next === undefined) throw noSpace(`not ${count} providers in groups of ${groupSize}`);
       next.score++;
       this.#replace(next);
@@ -120,6 +146,35 @@ export class ProviderManager {
     // A last group that is not whole is one that cannot be met; the scores have risen all the same.
     if (count % groupSize !== 0) throw noSpace(`${count} are no groups of ${groupSize}`);
     return chosen.map(({ host, service }) => ({ host, service }));
+  }
+
+  /** By host and port; of the first of them, in the order in which they are handed out. */
+  statistics(): Statistics {
+    const nowMs = this.#nowMs();
+    const usable = this.#members.filter(isUsable);
+    const statistics: Record<string, number | boolean> = {
+      providers: this.#members.length,
+      usableProviders: usable.length,
+      freeBytes: usable.reduce((sum, { freeBytes }) => sum + freeBytes, 0),
+    };
+    for (const member of this.#members.slice(0, maxListed)) {
+      const name = `${member.host} ${member.service}`;
+      statistics[`${name} freeBytes`] = member.freeBytes;
+      statistics[`${name} score`] = member.score;
+      statistics[`${name} silentMs`] = Math.round(nowMs - member.reportedAtMs);
+      statistics[`${name} hasFailed`] = member.hasFailed;
+    }
+    return statistics;
+  }
+
+  #find({ host, service }: Provider): Member | undefined {
+    return this.#members.find((one) => one.host === host && one.service === service);
+  }
+
+  /** Where one that comes, or comes back, begins: the pages of the time before are not to be made up for. */
+  #lowestScore(): number {
+    const scores = this.#members.filter(isUsable).map(({ score }) => score);
+    return scores.length === 0 ? 0 : Math.min(...scores);
   }
 
   /** Puts a member whose rank may have changed where it belongs: as it is, where it is not out of order. */
@@ -161,6 +216,8 @@ export class ProviderManager {
     await this.#state.commit((transaction) => transaction.put(this.#known, keyOf(member), value));
   }
 }
+
+const isUsable = ({ freeBytes, hasFailed }: Member): boolean => freeBytes > 0 && !hasFailed;
 
 const keyOf = ({ host, service }: Provider): Buffer => Buffer.from(`${host} ${service}`);
 

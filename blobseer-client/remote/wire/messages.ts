@@ -1,6 +1,7 @@
 /** Every call of BlobSeer's four roles: number, request and answer, by name. */
 export { type Call, maxValueBytes, status } from './calls.ts';
 export { entityCalls, extensionVersion, type Hello, type Statistics } from './entity-calls.ts';
+export { failureCalls } from './failure-calls.ts';
 export {
   getArchiveVersion,
   maxGroupSize,

@@ -69,7 +69,7 @@ export const pageKeyBytes = 16;
 export const nodeKeyBytes = 69;
 export const nodeBytes = 103;
 const rootPayloadBytes = 54;
-const maxHostBytes = 255;
+export const maxHostBytes = 255;
 export const maxServiceBytes = 32;
 /** Two lengths of 8 bytes. */
 const minProviderBytes = 16;
