@@ -58,6 +58,7 @@ export class ProviderManager {
   async report(report: ProviderReport, options?: CallOptions): Promise<void> {
     await this.#transport.call(this.#address, providerManagerCalls.update, report, options);
   }
+
   /**
    * Tells that a provider failed: it is not handed out again before it reports anew. Rejects with
    * `unavailable` also where the provider manager is the original's, which knows no such call.

@@ -10,6 +10,8 @@ import { fewGroups, groupsAtOnce, groupsGoodMs, providersDeadlineMs, suspectMs }
 
 export interface ProviderPoolOptions {
   readonly manager: Pick<ProviderManager, 'providers'>;
+  /** Tells the manager that a provider failed, where it is one that listens. */
+  readonly report: (failed: Address) => Promise<void>;
   /** Providers in a group: replicas of each page. */
   readonly replication: number;
   /** A clock that only rises. */
@@ -18,6 +20,7 @@ export interface ProviderPoolOptions {
 
 export class ProviderPool {
   readonly #manager: ProviderPoolOptions['manager'];
+  readonly #report: ProviderPoolOptions['report'];
   readonly #replication: number;
   readonly #nowMs: () => number;
   #groups: Address[][] = [];
@@ -28,8 +31,9 @@ export class ProviderPool {
   readonly #suspects = new Map<string, number>();
   #turn = 0;
 
-  constructor({ manager, replication, nowMs }: ProviderPoolOptions) {
+  constructor({ manager, report, replication, nowMs }: ProviderPoolOptions) {
     this.#manager = manager;
+    this.#report = report;
     this.#replication = replication;
     this.#nowMs = nowMs;
   }
@@ -67,7 +71,9 @@ export class ProviderPool {
 
   /** It did not do what it was asked. */
   failed(address: Address): void {
+    const isNews = !this.isSuspect(address);
     this.#suspects.set(addressText(address), this.#nowMs() + suspectMs);
+    if (isNews) void this.#report(address).catch(() => undefined); // it hears of it by silence too
   }
 
   /** It is slow: others first, for a while. */

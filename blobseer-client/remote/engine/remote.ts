@@ -16,6 +16,7 @@ import { DataProviders } from '../data-provider.ts';
 import type { Deployment } from '../deployment.ts';
 import { MetadataProviders } from '../metadata-providers.ts';
 import { ProviderManager } from '../provider-manager.ts';
+import type { Address } from '../remote-error.ts';
 import { Transport } from '../transport.ts';
 import { VersionManager } from '../version-manager.ts';
 import { storeZeroPage } from '../zero-page.ts';
@@ -115,7 +116,10 @@ function partsOf(
   const metadata = new MetadataProviders(transport, deployment);
   const numbers = new ProviderNumbers(store, tables.providers);
   const placements = new Placements(tables.writes, numbers, new PageNames(writeTag));
-  const pool = new ProviderPool({ manager, replication, nowMs });
+  const report = async (failed: Address): Promise<void> => {
+    if (await transport.isEntity(deployment.providerManager)) await manager.reportFailed(failed);
+  };
+  const pool = new ProviderPool({ manager, report, replication, nowMs });
   const stores = new PageStores(pool, dataProviders);
   const trees = new TreeReader(metadata, placements, refresh);
   const releases = new Releases({ store, tables, placements, numbers, metadata });

@@ -76,6 +76,7 @@ export class LocalCluster implements AsyncDisposable {
       directory,
       spaceBytes,
       providerManager,
+      leases: undefined,
       log: this.log,
       onStopped: (error) => this.log.error({ err: error }, 'stopped'),
     });
