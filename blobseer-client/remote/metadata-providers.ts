@@ -53,6 +53,8 @@ export interface MissedRecords {
 /** What a batch for one gateway does to the keys at these positions. */
 type Batch = readonly [gateway: number, positions: readonly number[]];
 
+/** Made once. */
+const notNeeded = new Error('others were faster');
 /** A gateway that has not answered by then is not waited for where others will do. */
 const slowGatewayMs = 1500;
 /** One that failed is asked last for so long. */
@@ -247,7 +249,7 @@ export class MetadataProviders {
     const onAbort = (): void => ended.abort(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
     const poll = setInterval(() => {
-      if (isEnough()) ended.abort(new Error('slow'));
+      if (isEnough()) ended.abort(notNeeded);
     }, slowGatewayMs);
     try {
       await run(ended.signal);

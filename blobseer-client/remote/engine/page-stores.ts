@@ -15,6 +15,9 @@ export interface StoredPages {
   readonly strays: readonly Address[];
 }
 
+/** Made once: an error of its own for every call that goes well is most of what it costs. */
+const notNeeded = new Error('others were faster');
+
 export class PageStores {
   readonly #pool: ProviderPool;
   readonly #providers: DataProviders;
@@ -44,7 +47,7 @@ export class PageStores {
         if (stopped.signal.aborted) return;
         const isStored = stored.length === wanted;
         if (!isStored && open > 0) return;
-        stopped.abort();
+        stopped.abort(notNeeded);
         const strays = asked.filter((address) => !stored.includes(address));
         if (isStored) resolve({ providers: stored, strays });
         else reject(failure);
@@ -136,7 +139,7 @@ export class PageStores {
         askNext();
       });
     } finally {
-      stopped.abort();
+      stopped.abort(notNeeded);
     }
   }
 
