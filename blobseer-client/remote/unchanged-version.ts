@@ -9,13 +9,27 @@ import { BlobSeerError } from '../errors.ts';
 import type { MetadataProviders } from './metadata-providers.ts';
 import type { CallOptions } from './transport.ts';
 import { isHole, type PendingVersion, type Segment, type TreeNode } from './wire/records.ts';
-import { childrenOf, type NodeRecord, pageKeysOf, rootSizeFor, treeOver } from './wire/tree.ts';
+import {
+  childrenOf,
+  inner,
+  type NodeRecord,
+  type NodeWalk,
+  pageKeysOf,
+  rootSizeFor,
+  runWalk,
+  treeOver,
+} from './wire/tree.ts';
 import { weave } from './wire/weave.ts';
 
 export interface RepairTools {
   readonly metadata: Pick<MetadataProviders, 'nodes' | 'pages' | 'put' | 'run'>;
   /** Stores a page of zeros under a key of its own. Called at most once for a version. */
   storeZeroPage(pageSize: number, replicas: number, options?: CallOptions): Promise<Buffer>;
+  /**
+   * Called for nodes of older versions that no provider has, be they lost or released. What was to be read
+   * there stays missing, and does not become a hole or zeros. Without it they are an error.
+   */
+  readonly onMissing?: (node: Segment) => void;
 }
 
 /** A power of two. So many are worked on at once, however long the interval is. */
@@ -25,6 +39,9 @@ const chunkPages = 1024;
  * root, and nothing that could be pointed to below it: a ticket alone must not fill metadata providers.
  */
 const maxCoveredPages = 2 ** 20;
+
+/** In place of that of a page whose leaf is missing: known by its identity. */
+const missingKey = Buffer.alloc(0);
 
 type Abandoned = Pick<PendingVersion, 'interval' | 'root'>;
 
@@ -95,6 +112,27 @@ async function wholeNodes(
   });
 }
 
+/** Runs an algorithm on older trees. A node that is missing has children by its own name: missing, too, or not. */
+function walkOver<Result>(
+  walk: NodeWalk<Result>,
+  pageSize: number,
+  { metadata, onMissing }: RepairTools,
+  options?: CallOptions,
+): Promise<Result> {
+  if (onMissing === undefined) return metadata.run(walk, options);
+  return runWalk(walk, async (segments) => {
+    const nodes = await metadata.nodes(segments, options);
+    return nodes.map((node, index): TreeNode => {
+      if (node !== undefined) return node;
+      const segment = segments[index]!;
+      onMissing(segment);
+      if (segment.size === pageSize) return { kind: 'leaf', pageKey: missingKey, accessCount: 0 };
+      const left = { ...segment, size: segment.size / 2 };
+      return inner(left, { ...left, offset: left.offset + left.size });
+    });
+  });
+}
+
 /** In pieces of some thousand nodes, those of lower levels first. */
 async function* unchangedNodes(
   { interval, root }: Abandoned,
@@ -102,8 +140,8 @@ async function* unchangedNodes(
   tools: RepairTools,
   options?: CallOptions,
 ): AsyncGenerator<readonly NodeRecord[]> {
-  const { metadata } = tools;
   const { pageSize } = root;
+  const run = <Result>(walk: NodeWalk<Result>) => walkOver(walk, pageSize, tools, options);
   const { blobId, version, size: rootSize } = root.node;
   const first = Math.floor(interval.offset / pageSize);
   const end = Math.ceil((interval.offset + interval.size) / pageSize);
@@ -122,18 +160,14 @@ async function* unchangedNodes(
     const pageCount = Math.max(1, previousPages);
     const base = previousPages === 0 ? undefined : { root: previous, pageCount };
     const own = { blobId, version };
-    yield await metadata.run(
-      treeOver({ own, pageSize, rootSize, pageCount, base, changed: [] }),
-      options,
-    );
+    yield await run(treeOver({ own, pageSize, rootSize, pageCount, base, changed: [] }));
     return;
   }
 
   let zeroKey: Buffer | undefined;
   const keysOf = async (from: number, to: number): Promise<Buffer[]> => {
     const count = Math.min(to, previousPages) - from;
-    const written =
-      count > 0 ? await metadata.run(pageKeysOf(previous, pageSize, from, count), options) : [];
+    const written = count > 0 ? await run(pageKeysOf(previous, pageSize, from, count)) : [];
     const keys: Buffer[] = [];
     for (let index = 0; index < to - from; index++) {
       let key = written[index];
@@ -154,10 +188,7 @@ async function* unchangedNodes(
     const offset = from * pages.pageSize;
     const size = pageKeys.length * pages.pageSize;
     const range = { blobId, version, offset, size };
-    return metadata.run(
-      weave({ ...pages, interval: range, pageKeys, pending: [], stableRoot: previous }),
-      options,
-    );
+    return run(weave({ ...pages, interval: range, pageKeys, pending: [], stableRoot: previous }));
   };
   const chunkSize = Math.min(rootSize, chunkPages * pageSize);
   const firstChunk = Math.floor(first / chunkPages);
@@ -165,7 +196,8 @@ async function* unchangedNodes(
   for (let chunk = firstChunk; chunk < firstChunk + chunkCount; chunk++) {
     const from = Math.max(first, chunk * chunkPages);
     const keys = await keysOf(from, Math.min(end, (chunk + 1) * chunkPages));
-    yield await woven(from, keys, { pageSize, rootSize: chunkSize });
+    const records = await woven(from, keys, { pageSize, rootSize: chunkSize });
+    yield records.filter(({ node }) => node.kind !== 'leaf' || node.pageKey !== missingKey);
   }
   if (chunkSize === rootSize) return;
   // What lies above, as though chunks were pages. Their nodes are there.

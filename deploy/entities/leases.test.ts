@@ -8,9 +8,11 @@ import {
   type Pages,
   pageSize,
 } from '../../blobseer-client/remote/testing/repair-world.ts';
+import { pageKeysOf } from '../../blobseer-client/remote/wire/tree.ts';
 import { VersionManagerParts, type Written } from './testing/version-manager-parts.ts';
 
 const leaseMs = 60_000;
+const isCorrupt = (error: unknown) => error instanceof BlobSeerError && error.kind === 'corrupt';
 const unreachable = new BlobSeerError('unavailable', 'no metadata provider');
 
 test('what waits for an abandoned version is visible after its lease, and reads right', async () => {
@@ -130,27 +132,52 @@ test('what is fenced is finished after a restart, what is open has a whole lease
   });
 });
 
-test('a damaged blob waits alone, and the log hears of it once', async () => {
+test('what older versions lost stays missing, and keeps no version waiting', async () => {
   await using vm = await VersionManagerParts.open(leaseMs);
-  const [damaged, sound] = [await vm.create(), await vm.create()];
-  const first = await vm.begin(damaged, 0, 2);
+  const blobId = await vm.create();
+  const first = await vm.begin(blobId, 0, 5);
   assert.ok(await vm.finish(first));
-  await vm.begin(damaged, 0, 1);
-  vm.model.nodes.clear();
-  await vm.begin(sound, 0, 1);
+  const abandoned = await vm.begin(blobId, 1, 6);
+  const follower = await vm.begin(blobId, 3, 1);
+  assert.ok(await vm.finish(follower));
+  vm.model.nodes.delete('1/1/0+8000');
+  vm.model.nodes.delete('1/1/2000+1000');
   vm.nowMs += leaseMs;
-  for (let second = 0; second < 100; second++) {
+  await vm.check();
+  assert.equal(await vm.publish(abandoned), false);
+  assert.equal((await vm.root(blobId)).node.version, 3);
+  const [closed] = vm.log.lines;
+  assert.deepEqual(closed?.fields, { blobId, version: 2, missingNodes: 2 });
+  await assert.rejects(vm.pages(blobId), isCorrupt);
+  // Page 2 is lost with its leaf, all others are found by the names of their nodes.
+  const { node } = await vm.root(blobId);
+  const read = (page: number, count: number) =>
+    vm.metadata.run(pageKeysOf(node, pageSize, page, count));
+  assert.deepEqual(await read(0, 2), first.keys.slice(0, 2));
+  await assert.rejects(read(2, 1), isCorrupt);
+  assert.deepEqual(await read(3, 2), [follower.keys[0], first.keys[4]]);
+  assert.ok((await read(5, 2)).every(isZeros));
+});
+
+test('a blob whose nodes make no sense waits alone, and the log hears of it once', async () => {
+  await using vm = await VersionManagerParts.open(leaseMs);
+  const damaged = await vm.create();
+  await vm.begin(damaged, 0, 1);
+  vm.nowMs += leaseMs;
+  const sound = await vm.create();
+  await vm.begin(sound, 0, 1);
+  vm.trouble = new BlobSeerError('corrupt', 'a node that is none');
+  for (let second = 0; second < 59; second++) {
     await vm.check();
     vm.nowMs += 1000;
   }
-  assert.equal((await vm.root(damaged)).node.version, 1);
-  assert.equal((await vm.root(sound)).node.version, 1);
-  assert.equal(vm.log.errors().length, 1);
-  await vm.metadata.put({ nodes: first.nodes });
+  vm.trouble = undefined;
+  await vm.check();
   vm.nowMs += 30_000;
   await vm.check();
-  assert.equal((await vm.root(damaged)).node.version, 2);
-  assert.deepEqual((await vm.pages(damaged)).slice(0, 2), first.keys);
+  for (const blobId of [damaged, sound]) assert.equal((await vm.root(blobId)).node.version, 1);
+  assert.equal(vm.log.errors().length, 1);
+  assert.equal(vm.log.lines.length, 3);
 });
 
 const which = fc.nat(99);

@@ -23,9 +23,10 @@ import {
   type RepairTools,
   writeUnchanged,
 } from '../../blobseer-client/remote/unchanged-version.ts';
+import type { Segment } from '../../blobseer-client/remote/wire/records.ts';
 import { repairToolsOf } from '../../blobseer-client/remote/zero-page.ts';
 import type { EntityLog } from './method.ts';
-import type { VersionManager } from './version-manager.ts';
+import type { TakenOver, VersionManager } from './version-manager.ts';
 
 /** Where the nodes of versions that are taken over go. */
 export interface LeaseSettings {
@@ -92,9 +93,10 @@ export class TicketLeases {
         const open = this.#versions.tickets.abandonedOf(blobId, this.#leaseMs);
         const taken = open && (await this.#versions.takeOver(open));
         if (taken === undefined) break;
-        await writeUnchanged(taken.version, taken.previous, this.#tools, { signal });
+        const missingNodes = await this.#write(taken, signal);
         await this.#versions.publishTakenOver(open!);
-        this.#log.info(open!, 'a version that was not published in time was closed unchanged');
+        const closed = { ...open, ...(missingNodes > 0 && { missingNodes }) };
+        this.#log.info(closed, 'a version that was not published in time was closed unchanged');
       }
     } catch (error) {
       if (!signal?.aborted) this.#failed(blobId, error);
@@ -103,6 +105,14 @@ export class TicketLeases {
     this.#failing.delete(blobId);
     if (this.#isHindered) this.#log.info({}, 'abandoned versions can be closed again');
     this.#isHindered = false;
+  }
+
+  /** Resolves to how many nodes of older versions are missing: their blob must not wait for them for ever. */
+  async #write({ version, previous }: TakenOver, signal?: AbortSignal): Promise<number> {
+    const missing = new Set<string>();
+    const onMissing = (segment: Segment) => missing.add(JSON.stringify(segment));
+    await writeUnchanged(version, previous, { ...this.#tools, onMissing }, { signal });
+    return missing.size;
   }
 
   #failed(blobId: number, err: unknown): void {
