@@ -19,7 +19,7 @@ import { ProviderManager } from '../provider-manager.ts';
 import type { Address } from '../remote-error.ts';
 import { Transport } from '../transport.ts';
 import { VersionManager } from '../version-manager.ts';
-import { storeZeroPage } from '../zero-page.ts';
+import { repairToolsOf } from '../zero-page.ts';
 import { bury } from './burial.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { RemoteCheck, type RemoteCheckParts } from './check.ts';
@@ -133,16 +133,11 @@ function partsOf(
     gateways,
     nowMs,
   });
-  const zeroPageStores = { providerManager: manager, dataProviders, metadata };
   const repairs = new Repairs({
     store,
     tables,
     versions: client,
-    tools: {
-      metadata,
-      storeZeroPage: (pageSize, replicas, options) =>
-        storeZeroPage(zeroPageStores, pageSize, replicas, options),
-    },
+    tools: repairToolsOf({ metadata, providerManager: manager, dataProviders }),
     transport,
     versionManager: deployment.versionManager,
     nowMs,
