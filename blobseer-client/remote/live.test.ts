@@ -14,6 +14,7 @@ import { crc32c } from '@node-rs/crc32';
 import { BlobSeerError } from '../errors.ts';
 import { DataProviders } from './data-provider.ts';
 import { MetadataProviders } from './metadata-providers.ts';
+import { PlainBlob } from './plain-blob.ts';
 import { ProviderManager } from './provider-manager.ts';
 import type { Address } from './remote-error.ts';
 import { Transport } from './transport.ts';
@@ -188,6 +189,50 @@ test('a blob over another, a clone, two replicas, a short last page', options, a
   await assertNewest(clone, overlaid(data, page, pageSize));
   await assertNewest(source, data);
 });
+
+test(
+  'plain blobs: clients that append together, write in between, clone, and read it all',
+  options,
+  async () => {
+    const parts = {
+      versionManager: versions,
+      providerManager: providers,
+      dataProviders: pages,
+      metadata,
+    };
+    const blob = await PlainBlob.create(parts, { pageSize, replicas: 1 });
+    const pieces = Array.from({ length: 12 }, (_, index) =>
+      Buffer.alloc((1 + (index % 4)) * pageSize, index + 1),
+    );
+    const others = await Promise.all(pieces.map(() => PlainBlob.open(parts, blob.id)));
+    const appended = await Promise.all(
+      pieces.map(async (piece, index) => ({ piece, ...(await others[index]!.append(piece)) })),
+    );
+    appended.sort((left, right) => left.offset - right.offset);
+    const content = Buffer.concat(appended.map(({ piece }) => piece));
+    const length = content.length;
+    assert.ok((await blob.read(0, { offset: 0, length })).equals(content));
+    const half = appended.find(({ version }) => version === 6)!;
+    const upTo = half.offset + half.piece.length;
+    assert.ok((await blob.read(6, { offset: 0, length: upTo })).equals(content.subarray(0, upTo)));
+
+    const clone = await blob.clone();
+    const page = randomBytes(pageSize);
+    await clone.writeAt(pageSize, page);
+    const changed = overlaid(content, page, pageSize);
+    const odd = { offset: pageSize - 7, length: pageSize + 20 };
+    const end = odd.offset + odd.length;
+    assert.ok((await clone.read(0, odd)).equals(changed.subarray(odd.offset, end)));
+    assert.ok((await blob.read(0, odd)).equals(content.subarray(odd.offset, end)));
+
+    const isInvalid = (error: unknown) =>
+      error instanceof BlobSeerError && error.kind === 'invalid-argument';
+    await assert.rejects(blob.append(randomBytes(10)), isInvalid);
+    await assert.rejects(blob.writeAt(7, page), isInvalid);
+    await assert.rejects(blob.read(0, { offset: length, length: 1 }), isInvalid);
+    await assert.rejects(blob.read(999, { offset: 0, length: 1 }), /no version 999/);
+  },
+);
 
 test('what is not there is said so', options, async () => {
   const blobs = await versions.blobCount();

@@ -1,0 +1,41 @@
+/** Clients of all programs of a BlobSeer, as its configuration file names them. */
+import { DataProviders } from './data-provider.ts';
+import type { Deployment } from './deployment.ts';
+import { MetadataProviders } from './metadata-providers.ts';
+import { ProviderManager } from './provider-manager.ts';
+import { Transport, type TransportOptions } from './transport.ts';
+import { VersionManager } from './version-manager.ts';
+
+export class Cluster {
+  readonly deployment: Deployment;
+  readonly transport: Transport;
+  readonly versionManager: VersionManager;
+  readonly providerManager: ProviderManager;
+  readonly dataProviders: DataProviders;
+  readonly metadata: MetadataProviders;
+
+  /** `archiveVersion` is part of every metadata key: that of the deployment, see `connect`. */
+  constructor(deployment: Deployment, options: TransportOptions = {}) {
+    this.deployment = deployment;
+    this.transport = new Transport(options);
+    this.versionManager = new VersionManager(this.transport, deployment.versionManager);
+    this.providerManager = new ProviderManager(this.transport, deployment.providerManager);
+    this.dataProviders = new DataProviders(this.transport);
+    this.metadata = new MetadataProviders(this.transport, deployment);
+  }
+
+  /** Asks the version manager first how the deployment writes its archives. Throws `unavailable`. */
+  static async connect(deployment: Deployment, options: TransportOptions = {}): Promise<Cluster> {
+    const first = new Cluster(deployment, options);
+    try {
+      const archiveVersion = await first.versionManager.archiveVersion();
+      return new Cluster(deployment, { ...options, archiveVersion });
+    } finally {
+      first.close();
+    }
+  }
+
+  close(): void {
+    this.transport.close();
+  }
+}
