@@ -23,6 +23,7 @@ export { EmbeddedBlobSeer, type EmbeddedOptions, openEmbedded } from './embedded
 export type { CheckOptions, CheckReport, Reference } from './embedded/snapshot-check.ts';
 export type { EngineOptions, EngineRole } from './engine.ts';
 export { BlobSeerError, type BlobSeerErrorKind } from './errors.ts';
+export { Cluster } from './remote/cluster.ts';
 export { type Deployment, readDeployment } from './remote/deployment.ts';
 export {
   type Coordinates,
@@ -30,5 +31,6 @@ export {
   RemoteBlobSeer,
   type RemoteOptions,
 } from './remote/engine/remote.ts';
+export { PlainBlob, type PlainVersion } from './remote/plain-blob.ts';
 export type { RangeQuery, Row, Store, Table, Transaction } from './store.ts';
 export { maxTableKeyBytes } from './store.ts';

@@ -12,13 +12,9 @@ import { Reclaim } from '../../embedded/reclaim.ts';
 import type { CheckOptions, CheckReport } from '../../embedded/snapshot-check.ts';
 import { Engine, type EngineOptions, type EngineParts } from '../../engine.ts';
 import { remotePageSizes } from '../../page-sizes.ts';
-import { DataProviders } from '../data-provider.ts';
+import { Cluster } from '../cluster.ts';
 import type { Deployment } from '../deployment.ts';
-import { MetadataProviders } from '../metadata-providers.ts';
-import { ProviderManager } from '../provider-manager.ts';
 import type { Address } from '../remote-error.ts';
-import { Transport } from '../transport.ts';
-import { VersionManager } from '../version-manager.ts';
 import { repairToolsOf } from '../zero-page.ts';
 import { bury } from './burial.ts';
 import { ByteBudget } from './byte-budget.ts';
@@ -71,9 +67,9 @@ export async function openRemote(options: RemoteOptions): Promise<RemoteBlobSeer
     const { archiveVersion, writeTag } = await cluster.open(deployment, () =>
       askArchiveVersion(deployment),
     );
-    const transport = new Transport({ archiveVersion });
-    const parts = partsOf(options, { ...opened, tables, cluster, transport, writeTag });
-    return new RemoteBlobSeer(options, parts, transport);
+    const clients = new Cluster(deployment, { archiveVersion });
+    const parts = partsOf(options, { ...opened, tables, cluster, clients, writeTag });
+    return new RemoteBlobSeer(options, parts, clients);
   } catch (error) {
     await instance.unregister().catch(() => undefined);
     await environment.close();
@@ -81,11 +77,11 @@ export async function openRemote(options: RemoteOptions): Promise<RemoteBlobSeer
   }
 }
 
-async function askArchiveVersion({ versionManager }: Deployment): Promise<number> {
-  const transport = new Transport();
+async function askArchiveVersion(deployment: Deployment): Promise<number> {
+  const { transport, versionManager } = new Cluster(deployment);
+  const options = { deadlineMs: callDeadlineMs };
   try {
-    const client = new VersionManager(transport, versionManager);
-    return await patiently(() => client.archiveVersion({ deadlineMs: callDeadlineMs }), isAway);
+    return await patiently(() => versionManager.archiveVersion(options), isAway);
   } finally {
     transport.close();
   }
@@ -94,7 +90,7 @@ async function askArchiveVersion({ versionManager }: Deployment): Promise<number
 interface Opened extends Awaited<ReturnType<typeof openDirectory>> {
   readonly tables: ReturnType<typeof openRemoteTables>;
   readonly cluster: ClusterState;
-  readonly transport: Transport;
+  readonly clients: Cluster;
   readonly writeTag: Buffer;
 }
 
@@ -105,15 +101,13 @@ interface RemoteParts {
 
 function partsOf(
   { deployment, replication }: RemoteOptions,
-  { environment: store, ids, instance, tables, cluster, transport, writeTag }: Opened,
+  { environment: store, ids, instance, tables, cluster, clients, writeTag }: Opened,
 ): RemoteParts {
   const nowMs = () => performance.now();
   const { gateways } = deployment;
   const refresh = (): void => store.refresh();
-  const client = new VersionManager(transport, deployment.versionManager);
-  const manager = new ProviderManager(transport, deployment.providerManager);
-  const dataProviders = new DataProviders(transport);
-  const metadata = new MetadataProviders(transport, deployment);
+  const { transport, versionManager: client, dataProviders, metadata } = clients;
+  const manager = clients.providerManager;
   const numbers = new ProviderNumbers(store, tables.providers);
   const placements = new Placements(tables.writes, numbers, new PageNames(writeTag));
   const report = async (failed: Address): Promise<void> => {
@@ -223,12 +217,12 @@ export interface Coordinates {
 }
 
 export class RemoteBlobSeer extends Engine<RemoteTree> {
-  readonly #transport: Transport;
+  readonly #clients: Cluster;
   readonly #check: RemoteCheckParts;
 
-  constructor(options: RemoteOptions, { parts, check }: RemoteParts, transport: Transport) {
+  constructor(options: RemoteOptions, { parts, check }: RemoteParts, clients: Cluster) {
     super(options, parts);
-    this.#transport = transport;
+    this.#clients = clients;
     this.#check = check;
   }
 
@@ -247,6 +241,6 @@ export class RemoteBlobSeer extends Engine<RemoteTree> {
 
   override async close(): Promise<void> {
     await super.close();
-    this.#transport.close();
+    this.#clients.close();
   }
 }
