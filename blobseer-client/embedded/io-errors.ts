@@ -25,3 +25,10 @@ export function translateIoError(error: unknown, what: string): BlobSeerError {
   }
   return new BlobSeerError('stopped', `${what}: ${reason}`, options);
 }
+
+/** A failed write of new data concerns that write alone; nothing acknowledged is in doubt. */
+export function writeError(error: unknown, what: string): BlobSeerError {
+  const translated = translateIoError(error, what);
+  if (translated.kind !== 'stopped' || error instanceof BlobSeerError) return translated;
+  return new BlobSeerError('unavailable', translated.message, { cause: error });
+}

@@ -5,9 +5,9 @@
  * record; before that it is the business of the process that writes it.
  */
 import path from 'node:path';
-import { BlobSeerError } from '../errors.ts';
+import type { BlobSeerError } from '../errors.ts';
 import type { Disk, DiskFile } from './disk.ts';
-import { errorCode, translateIoError } from './io-errors.ts';
+import { errorCode, translateIoError, writeError } from './io-errors.ts';
 
 const filesPerDirectory = 4096;
 
@@ -151,11 +151,4 @@ export class PageFiles {
       });
     }
   }
-}
-
-/** A failed write of new data concerns that write alone; nothing acknowledged is in doubt. */
-export function writeError(error: unknown, what: string): BlobSeerError {
-  const translated = translateIoError(error, what);
-  if (translated.kind !== 'stopped' || error instanceof BlobSeerError) return translated;
-  return new BlobSeerError('unavailable', translated.message, { cause: error });
 }

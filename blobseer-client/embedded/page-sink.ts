@@ -7,7 +7,8 @@ import { BlobSeerError } from '../errors.ts';
 import type { PageWriter } from '../roles.ts';
 import type { Table, Transaction } from '../store.ts';
 import type { DiskFile } from './disk.ts';
-import { type FileName, type PageFiles, writeError } from './page-files.ts';
+import { writeError } from './io-errors.ts';
+import type { FileName, PageFiles } from './page-files.ts';
 import { encodeFile, idKey, unitKey } from './records.ts';
 import type { SpaceGuard } from './space.ts';
 

@@ -1,7 +1,6 @@
 /** The data provider against what the original's programs asked and answered, and beyond. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { crc32c } from '@node-rs/crc32';
@@ -9,26 +8,30 @@ import { DataProviders } from '../../blobseer-client/remote/data-provider.ts';
 import type { Address } from '../../blobseer-client/remote/remote-error.ts';
 import { allExchanges } from '../../blobseer-client/remote/testing/exchanges.ts';
 import { Transport } from '../../blobseer-client/remote/transport.ts';
-import { encodeRequest, FrameDecoder } from '../../blobseer-client/remote/wire/frame.ts';
+import {
+  encodeAnswer,
+  encodeRequest,
+  FrameDecoder,
+} from '../../blobseer-client/remote/wire/frame.ts';
 import { dataProviderCalls, status } from '../../blobseer-client/remote/wire/messages.ts';
 import { makePageKey } from '../../blobseer-client/remote/wire/page-key.ts';
+import { pageStorageCalls } from '../../blobseer-client/remote/wire/storage-calls.ts';
 import { DataProvider } from './data-provider.ts';
 import { PageStore } from './page-store.ts';
-import { openState } from './state.ts';
 import { exchangeBytes, replay, serving } from './testing/harness.ts';
 
 const fail = (error: unknown): never => assert.fail(`${error}`);
 const { read, write } = dataProviderCalls;
 
-const start = (spaceBytes = 2 ** 30) =>
+const start = (spaceBytes = 2 ** 30, onMade: (provider: DataProvider) => void = () => undefined) =>
   serving(async ({ state, directory, memory }) => {
-    const pages = await PageStore.open({
-      state,
-      directory: path.join(directory, 'pages'),
-      spaceBytes,
-      onSweepFailed: fail,
-    });
-    return { methods: new DataProvider(pages, memory).methods, close: () => pages.close() };
+    const folder = path.join(directory, 'pages');
+    await mkdir(folder);
+    const parts = { state, directory: folder, spaceBytes, memory, onFailed: fail };
+    const pages = await PageStore.open(parts);
+    const provider = new DataProvider(pages, memory);
+    onMade(provider);
+    return { methods: provider.methods, close: () => pages.close() };
   });
 
 const frameOf = (bytes: Buffer) =>
@@ -71,13 +74,10 @@ const pageOf = (bytes: number, fill: number) => {
 };
 const keyOf = (index: number, page: Uint8Array) => makePageKey(writeId, index, crc32c(page));
 
-test('pages of every size come back, whole and in parts; what is replaced leaves no file', async () => {
-  let folder = '';
-  await using served = await serving(async ({ state, directory, memory }) => {
-    folder = path.join(directory, 'pages');
-    const parts = { state, directory: folder, spaceBytes: 2 ** 30, onSweepFailed: fail };
-    const pages = await PageStore.open(parts);
-    return { methods: new DataProvider(pages, memory).methods, close: () => pages.close() };
+test('pages of every size come back, whole and in parts, and are counted', async () => {
+  let provider: DataProvider | undefined;
+  await using served = await start(2 ** 30, (made) => {
+    provider = made;
   });
   const transport = new Transport();
   const providers = new DataProviders(transport);
@@ -101,11 +101,16 @@ test('pages of every size come back, whole and in parts; what is replaced leaves
     assert.equal(await providers.readPart(served.address, key, beyond), undefined);
   }
   assert.equal(await readOne(providers, served.address, keyOf(99, pages[0]!)), undefined);
+  const report = await provider!.report('1235');
+  assert.deepEqual([report.pagesRead, report.service], [sizes.length * 5, '1235']);
+  const bytes = sizes.reduce((sum, size) => sum + size, 0);
+  const { freeBytes, ...statistics } = await provider!.statistics();
+  assert.ok(Number(freeBytes) <= 2 ** 30 - bytes);
+  assert.deepEqual(statistics, { pages: sizes.length, bytes, segments: 1, deadBytes: 0 });
   for (const { key } of writes) await providers.bury(served.address, [key]);
-  // The last removal follows its answer.
-  while ((await filesIn(folder)).length > 0) await new Promise(setImmediate);
+  assert.equal((await provider!.statistics()).bytes, sizes.length);
   while (served.memory.usedBytes > 0) await new Promise(setImmediate);
-  assert.deepEqual(served.log.lines, []);
+  assert.deepEqual(served.log.errors(), []);
   transport.close();
 });
 
@@ -128,42 +133,64 @@ test('beyond its space it says so, and room comes back with what is replaced', a
   transport.close();
 });
 
-test('a start removes what a killed process left, and only that; damage is never served', async () => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'pages-'));
-  const folder = path.join(directory, 'pages');
-  const open = async () => {
-    const state = await openState({ directory, role: 'test', onStopped: fail });
-    const parts = { state, directory: folder, spaceBytes: 2 ** 30, onSweepFailed: fail };
-    return { state, pages: await PageStore.open(parts) };
-  };
-  const page = pageOf(100_000, 8);
-  const key = keyOf(0, page);
-  const first = await open();
-  await first.pages.write([[key, page]]);
-  await first.pages.close();
-  await first.state.close();
-  const [kept] = await filesIn(folder);
-  await writeFile(path.join(path.dirname(kept!), '77-0'), page);
-  const second = await open();
-  assert.deepEqual(await filesIn(folder), [kept]);
-  assert.ok((await second.pages.read(key))?.equals(page));
-  const damaged = Buffer.from(page);
-  damaged[70_000]! ^= 1;
-  await writeFile(kept!, damaged);
-  await assert.rejects(second.pages.read(key), { kind: 'corrupt' });
-  assert.ok((await second.pages.read(key, { offset: 5, size: 9 }))?.equals(page.subarray(5, 14)));
-  await writeFile(kept!, page.subarray(0, 99_999));
-  await assert.rejects(second.pages.read(key), { kind: 'corrupt' });
-  await second.state.close();
-  await assert.rejects(openState({ directory, role: 'other', onStopped: fail }), {
+test('what is released is gone, page by page and write by write; the rest is listed', async () => {
+  await using served = await start();
+  const { address } = served;
+  const transport = new Transport();
+  const providers = new DataProviders(transport);
+  const page = pageOf(50, 1);
+  const keys = Array.from({ length: 20 }, (_, index) => keyOf(index, page));
+  const other = makePageKey(Buffer.alloc(8, 6), 0, crc32c(page));
+  await providers.write(
+    address,
+    [...keys, other].map((key) => ({ key, page })),
+  );
+  await providers.release(address, [keys[3]!, keys[7]!, keyOf(99, page)]);
+  assert.deepEqual(
+    (await providers.read(address, keys.slice(3, 8), 50)).map((one) => one?.length),
+    [undefined, 50, 50, 50, undefined],
+  );
+  const listed = [];
+  for (let after: Buffer | undefined; ; ) {
+    const some = await providers.list(address, after, 5);
+    listed.push(...some);
+    if (some.length < 5) break;
+    after = some.at(-1)!.key;
+  }
+  const left = [...keys.filter((_, index) => index !== 3 && index !== 7), other];
+  const sorted = left.sort(Buffer.compare).map((key) => ({ key, length: 50 }));
+  assert.deepEqual(listed, sorted);
+  await providers.releaseWrites(address, [writeId, Buffer.alloc(8, 99)]);
+  assert.deepEqual(await providers.list(address, undefined, 4096), [{ key: other, length: 50 }]);
+  await assert.rejects(providers.releaseWrites(address, [Buffer.alloc(7)]), {
     kind: 'invalid-argument',
   });
-  await rm(directory, { recursive: true });
+  transport.close();
 });
 
-async function filesIn(folder: string): Promise<string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile())
-    .map(({ parentPath, name }) => path.join(parentPath, name));
-}
+test('arguments of releases and lists that make no sense are bad ones', async () => {
+  await using served = await start();
+  const { release, releaseWrites, list } = pageStorageCalls;
+  const u32 = (value: number) => {
+    const bytes = Buffer.alloc(4);
+    bytes.writeUInt32LE(value);
+    return bytes;
+  };
+  for (const [number, parameters] of [
+    [release.number, []],
+    [release.number, [Buffer.alloc(0)]],
+    [releaseWrites.number, []],
+    [releaseWrites.number, [Buffer.alloc(7)]],
+    [releaseWrites.number, [Buffer.alloc(8), Buffer.alloc(9)]],
+    [list.number, []],
+    [list.number, [u32(0)]],
+    [list.number, [u32(4097)]],
+    [list.number, [Buffer.alloc(5)]],
+    [list.number, [u32(1), Buffer.alloc(0)]],
+  ] as const) {
+    const request = Buffer.concat(encodeAnswer(number, 0, parameters));
+    const answer = frameOf(await exchangeBytes(served.address.port, request));
+    assert.equal(answer.status, status.badArguments, `${number} of ${parameters.length}`);
+  }
+  assert.deepEqual(served.log.errors(), []);
+});

@@ -1,24 +1,36 @@
 /** The data provider: pages by key. Neither keys nor lengths are compared with what is stored. */
 import { BlobSeerError } from '../../blobseer-client/errors.ts';
-import type { ProviderReport } from '../../blobseer-client/remote/wire/messages.ts';
+import type { ProviderReport, Statistics } from '../../blobseer-client/remote/wire/messages.ts';
 import {
   dataProviderCalls,
   maxValueBytes,
   status,
 } from '../../blobseer-client/remote/wire/messages.ts';
+import { pageKeyBytes } from '../../blobseer-client/remote/wire/records.ts';
+import {
+  listLimits,
+  maxStoredKeyBytes,
+  pageStorageCalls,
+  releaseLimits,
+} from '../../blobseer-client/remote/wire/storage-calls.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { type Answer, decoded, justStatus, type Method } from './method.ts';
 import type { PageStore } from './page-store.ts';
 
-/** Of one call; the protocol's own keys have 16. */
-const maxKeyBytes = 512;
+/** Of one call. */
 const maxItems = 4096;
 /** A page of the largest size, with its key. */
 const maxRequestBytes = maxValueBytes + 2 ** 20;
 const maxAnswerBytes = maxValueBytes;
 
 const writeLimits = { maxItems, maxItemBytes: maxValueBytes, maxBytes: maxRequestBytes };
-const readLimits = { maxItems, maxItemBytes: maxKeyBytes, maxBytes: maxItems * maxKeyBytes };
+/** A listed page, with its length, on its way to the one who asked. */
+const listedPageBytes = 64;
+const readLimits = {
+  maxItems,
+  maxItemBytes: maxStoredKeyBytes,
+  maxBytes: maxItems * maxStoredKeyBytes,
+};
 
 export class DataProvider {
   readonly methods: readonly Method[];
@@ -58,6 +70,7 @@ export class DataProvider {
           return this.#readPart(key, offset, size);
         },
       },
+      ...this.#storageMethods(),
     ];
   }
 
@@ -70,6 +83,54 @@ export class DataProvider {
     return report;
   }
 
+  /** `bytes`: of pages; `deadBytes`: on the disk, of pages that nobody wants any more. */
+  async statistics(): Promise<Statistics> {
+    return {
+      pages: this.#pages.pageCount,
+      bytes: this.#pages.usedBytes,
+      freeBytes: await this.#pages.freeBytes(),
+      segments: this.#pages.segmentCount,
+      deadBytes: this.#pages.deadBytes,
+    };
+  }
+
+  #storageMethods(): Method[] {
+    const { release, releaseWrites, list } = pageStorageCalls;
+    return [
+      {
+        name: release.name,
+        number: release.number,
+        limits: releaseLimits,
+        answer: async (parameters) => {
+          await this.#pages.release(decoded(() => release.decodeRequest(parameters)));
+          return justStatus(status.ok);
+        },
+      },
+      {
+        name: releaseWrites.name,
+        number: releaseWrites.number,
+        limits: releaseLimits,
+        answer: async (parameters) => {
+          const writeIds = decoded(() => releaseWrites.decodeRequest(parameters));
+          await this.#pages.releasePrefixes(writeIds, pageKeyBytes);
+          return justStatus(status.ok);
+        },
+      },
+      {
+        name: list.name,
+        number: list.number,
+        limits: listLimits,
+        answer: (parameters) => {
+          const { after, limit } = decoded(() => list.decodeRequest(parameters));
+          return this.#withMemory(limit * listedPageBytes, async () => {
+            const pages = await this.#pages.list(after, limit);
+            return { status: status.ok, results: list.encodeAnswer(pages, 0) };
+          });
+        },
+      },
+    ];
+  }
+
   async #read(keys: readonly Buffer[]): Promise<Answer> {
     if (keys.length === 0) return justStatus(status.badArguments);
     keys.forEach(checkKey);
@@ -77,8 +138,7 @@ export class DataProvider {
     for (const key of keys) bytes += this.#pages.length(key) ?? 0;
     if (bytes > maxAnswerBytes) return justStatus(status.noResources);
     return this.#withMemory(bytes, async () => {
-      const found: (Buffer | undefined)[] = [];
-      for (const key of keys) found.push(await this.#pages.read(key));
+      const found = await this.#pages.readAll(keys);
       const isComplete = found.every((page) => page !== undefined);
       for (const page of found) if (page !== undefined) this.#count(page);
       return {
@@ -120,7 +180,7 @@ export class DataProvider {
 }
 
 function checkKey(key: Uint8Array): void {
-  if (key.length === 0 || key.length > maxKeyBytes) {
+  if (key.length === 0 || key.length > maxStoredKeyBytes) {
     throw new BlobSeerError('invalid-argument', `a page key of ${key.length} bytes`);
   }
 }

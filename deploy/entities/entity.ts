@@ -145,12 +145,13 @@ async function dataProvider(
     state,
     directory: folder,
     spaceBytes,
-    onSweepFailed: (err) =>
-      log.warn({ err }, 'a page file cannot be removed; the next start tries'),
+    memory,
+    onFailed: (err) => log.warn({ err }, 'pages were damaged, or room was not given back'),
   });
   const provider = new DataProvider(pages, memory);
   return {
     methods: provider.methods,
+    statistics: () => provider.statistics(),
     begin: (port) => reporting(provider, `${port}`, providerManager, log),
     close: () => pages.close(),
   };

@@ -6,7 +6,7 @@ import type { Transaction } from '../../blobseer-client/store.ts';
 
 export const stateFile = 'entity.mdb';
 /** Rises with every change of the records that an older program would misread. */
-const formatVersion = 1;
+const formatVersion = 2;
 const formatKey = Buffer.from('format');
 const counterBytes = 8;
 
