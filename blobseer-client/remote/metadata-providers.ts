@@ -177,6 +177,20 @@ export class MetadataProviders {
     }
   }
 
+  /**
+   * At most `limit` keys behind `after` on one gateway, in order: of tree nodes (`decodeSegment`), and of
+   * pages. Fewer than that are the last ones. The original has no such call: `unavailable`.
+   */
+  async listNodes(
+    gateway: number,
+    after: Uint8Array | undefined,
+    limit: number,
+    options?: CallOptions,
+  ): Promise<readonly Buffer[]> {
+    const at = this.#address(gateway);
+    return await this.#transport.call(at, nodeStorageCalls.list, { after, limit }, options);
+  }
+
   #address(gateway: number): Address {
     const address = this.#gateways[gateway];
     if (address !== undefined) return address;

@@ -1,7 +1,9 @@
 /** The metadata provider against what the original's programs asked and answered, and beyond. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MetadataProviders } from '../../blobseer-client/remote/metadata-providers.ts';
 import { allExchanges, type Exchange } from '../../blobseer-client/remote/testing/exchanges.ts';
+import { Transport } from '../../blobseer-client/remote/transport.ts';
 import {
   encodeAnswer,
   encodeRequest,
@@ -9,7 +11,12 @@ import {
   FrameDecoder,
 } from '../../blobseer-client/remote/wire/frame.ts';
 import { metadataProviderCalls, status } from '../../blobseer-client/remote/wire/messages.ts';
-import { nodeBytes } from '../../blobseer-client/remote/wire/records.ts';
+import {
+  decodeSegment,
+  nodeBytes,
+  nodeKeyBytes,
+} from '../../blobseer-client/remote/wire/records.ts';
+import { nodeStorageCalls } from '../../blobseer-client/remote/wire/storage-calls.ts';
 import { MetadataProvider } from './metadata-provider.ts';
 import { exchangeBytes, replay, serving } from './testing/harness.ts';
 
@@ -105,6 +112,56 @@ test('beyond its space it refuses, keeps what came before, and takes replacement
   assert.equal((await call(port, write.number, [key(4), Buffer.of(1)])).status, status.noResources);
 });
 
+test('what is released is gone and gives its room back; the rest is listed in order', async () => {
+  let provider: MetadataProvider | undefined;
+  await using served = await serving(({ state, memory }) => {
+    provider = new MetadataProvider({ state, memory, spaceBytes: 2 ** 30 });
+    return provider.methods;
+  });
+  const { port, host } = served.address;
+  const transport = new Transport();
+  const metadata = new MetadataProviders(transport, { gateways: [{ host, port }], replication: 1 });
+  const segments = Array.from({ length: 2500 }, (_, index) => ({
+    blobId: 3,
+    version: 1,
+    offset: index * 4096,
+    size: 4096,
+  }));
+  const node = { kind: 'leaf', pageKey: Buffer.alloc(16, 5), accessCount: 0 } as const;
+  const pageKey = Buffer.alloc(16, 9);
+  await metadata.put({
+    nodes: segments.map((segment) => ({ segment, node })),
+    pages: [{ key: pageKey, providers: [{ host: '10.0.0.7', port: 1235 }] }],
+  });
+  const { nodes } = provider!.statistics();
+  assert.equal(nodes, 2501);
+  const kept = segments.slice(2000);
+  const gone = [...segments.slice(0, 2000), segments[0]!];
+  const places = metadata.placesOf(gone, [pageKey, Buffer.alloc(16, 10)]);
+  assert.deepEqual([...places.keys()], [0]);
+  await metadata.releaseOn(0, places.get(0)!);
+  const bytes = 500 * (nodeKeyBytes + nodeBytes);
+  const statistics = { nodes: 500, bytes, freeBytes: 2 ** 30 - bytes };
+  assert.deepEqual(provider!.statistics(), statistics);
+  const found = await metadata.nodes([segments[1999]!, segments[2000]!]);
+  assert.deepEqual(found[0], undefined);
+  assert.equal(found[1]?.kind, 'leaf');
+  const listed: Buffer[] = [];
+  for (let after: Buffer | undefined; ; ) {
+    const some = await metadata.listNodes(0, after, 64);
+    listed.push(...some);
+    if (some.length < 64) break;
+    after = some.at(-1);
+  }
+  assert.deepEqual(listed, [...listed].sort(Buffer.compare));
+  const offsets = listed.map((key) => decodeSegment(key).offset).sort((a, b) => a - b);
+  assert.deepEqual(
+    offsets,
+    kept.map(({ offset }) => offset),
+  );
+  transport.close();
+});
+
 test('arguments that make no sense are bad ones, and nothing is stored', async () => {
   await using served = await start();
   const { port } = served.address;
@@ -118,5 +175,8 @@ test('arguments that make no sense are bad ones, and nothing is stored', async (
   assert.equal(await raw(read.number, []), status.badArguments);
   assert.equal(await raw(read.number, [Buffer.alloc(0)]), status.badArguments);
   assert.equal(await raw(read.number, [key]), status.unknown);
+  assert.equal(await raw(nodeStorageCalls.release.number, []), status.badArguments);
+  assert.equal(await raw(nodeStorageCalls.list.number, [Buffer.alloc(4)]), status.badArguments);
+  assert.equal(await raw(nodeStorageCalls.list.number, [key]), status.badArguments);
   assert.deepEqual(served.log.errors(), []);
 });

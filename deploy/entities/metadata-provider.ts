@@ -8,9 +8,17 @@ import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import {
   type KeyValue,
   metadataProviderCalls,
+  type Statistics,
   status,
 } from '../../blobseer-client/remote/wire/messages.ts';
 import { decodeTreeNode, nodeBytes } from '../../blobseer-client/remote/wire/records.ts';
+import {
+  type ListRequest,
+  listLimits,
+  maxStoredKeyBytes,
+  nodeStorageCalls,
+  releaseLimits,
+} from '../../blobseer-client/remote/wire/storage-calls.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { type Answer, decoded, justStatus, type Method } from './method.ts';
 import { Counter, type EntityTable } from './state.ts';
@@ -20,14 +28,16 @@ const maxRequestBytes = 256 * 2 ** 20;
 const maxItems = 2 ** 20;
 /** A list of a thousand providers. */
 const maxMetadataValueBytes = 256 * 1024;
-/** LMDB's keys are bounded; those of the protocol are 16 and 69 bytes. */
-const maxKeyBytes = 512;
 const maxAnswerBytes = 256 * 2 ** 20;
 /** A node, or a list of two providers. */
 const typicalValueBytes = 128;
 /** Nodes whose reads are counted; the one counted first is forgotten first. */
 const maxCounted = 100_000;
 const countAt = nodeBytes - 4;
+/** Pairs that one commit takes: longer ones would keep everybody waiting. */
+const commitPairs = 1000;
+/** A listed key, on its way to the one who asked. */
+const listedKeyBytes = 96;
 
 const limits = { maxItems, maxItemBytes: maxMetadataValueBytes, maxBytes: maxRequestBytes };
 
@@ -45,6 +55,7 @@ export class MetadataProvider {
   readonly #spaceBytes: number;
   readonly #entries: EntityTable;
   readonly #used: Counter;
+  readonly #count: Counter;
   readonly #readCounts = new Map<string, number>();
 
   constructor({ state, memory, spaceBytes }: MetadataProviderOptions) {
@@ -53,6 +64,7 @@ export class MetadataProvider {
     this.#spaceBytes = spaceBytes;
     this.#entries = state.table('entries');
     this.#used = new Counter(state.table('counters'), 'used');
+    this.#count = new Counter(state.table('counters'), 'count');
     const { read, write, probe } = metadataProviderCalls;
     this.methods = [
       {
@@ -63,13 +75,34 @@ export class MetadataProvider {
       },
       this.#reading(read, true),
       this.#reading(probe, false),
+      ...this.#storageMethods(),
     ];
   }
 
-  /** Of keys and values. */
-  get usedBytes(): number {
+  /** `nodes`: tree nodes, and lists of pages' providers; `bytes`: of keys and values. */
+  statistics(): Statistics {
     this.#state.refresh();
-    return this.#used.value;
+    const bytes = this.#used.value;
+    const freeBytes = Math.max(0, this.#spaceBytes - bytes);
+    return { nodes: this.#count.value, bytes, freeBytes };
+  }
+
+  #storageMethods(): Method[] {
+    const { release, list } = nodeStorageCalls;
+    return [
+      {
+        name: release.name,
+        number: release.number,
+        limits: releaseLimits,
+        answer: (parameters) => this.#release(decoded(() => release.decodeRequest(parameters))),
+      },
+      {
+        name: list.name,
+        number: list.number,
+        limits: listLimits,
+        answer: (parameters) => this.#list(decoded(() => list.decodeRequest(parameters))),
+      },
+    ];
   }
 
   #reading({ name, number }: Pick<Method, 'name' | 'number'>, isCounted: boolean): Method {
@@ -81,23 +114,70 @@ export class MetadataProvider {
       checkKey(key);
       return [key, withoutCount(value)] as const;
     });
-    const isFull = await this.#state.commit((transaction) => {
+    for (let at = 0; at < ready.length; at += commitPairs) {
+      if (await this.#store(ready.slice(at, at + commitPairs))) continue;
+      return justStatus(status.noResources);
+    }
+    return justStatus(status.ok);
+  }
+
+  /** False when there was no room for all of them: those before are stored. */
+  async #store(pairs: readonly KeyValue[]): Promise<boolean> {
+    const stored = await this.#state.commit((transaction) => {
       let used = this.#used.value;
-      for (const [key, value] of ready) {
+      let count = this.#count.value;
+      let done = 0;
+      for (const [key, value] of pairs) {
         const old = this.#entries.get(key);
         const grown = value.length - (old?.length ?? -key.length);
-        if (grown > 0 && used + grown > this.#spaceBytes) {
-          this.#used.set(transaction, used);
-          return true;
-        }
+        if (grown > 0 && used + grown > this.#spaceBytes) break;
         used += grown;
+        if (old === undefined) count++;
         transaction.put(this.#entries, key, value);
+        done++;
       }
       this.#used.set(transaction, used);
-      return false;
+      this.#count.set(transaction, count);
+      return done;
     });
-    for (const [key] of ready) this.#readCounts.delete(nameOf(key));
-    return justStatus(isFull ? status.noResources : status.ok);
+    for (const [key] of pairs.slice(0, stored)) this.#readCounts.delete(nameOf(key));
+    return stored === pairs.length;
+  }
+
+  async #release(keys: readonly Uint8Array[]): Promise<Answer> {
+    for (let at = 0; at < keys.length; at += commitPairs) {
+      const some = keys.slice(at, at + commitPairs);
+      await this.#state.commit((transaction) => {
+        let used = this.#used.value;
+        let count = this.#count.value;
+        for (const key of some) {
+          const old = this.#entries.get(key);
+          if (old === undefined) continue;
+          used -= key.length + old.length;
+          count--;
+          transaction.remove(this.#entries, key);
+        }
+        this.#used.set(transaction, used);
+        this.#count.set(transaction, count);
+      });
+      for (const key of some) this.#readCounts.delete(nameOf(key));
+    }
+    return justStatus(status.ok);
+  }
+
+  async #list({ limit, after }: ListRequest): Promise<Answer> {
+    const reserved = limit * listedKeyBytes;
+    await this.#memory.reserve(reserved);
+    const release = () => this.#memory.free(reserved);
+    try {
+      this.#state.refresh();
+      const range = after === undefined ? {} : { start: Buffer.concat([after, Buffer.of(0)]) };
+      const results = this.#entries.keys({ ...range, limit });
+      return { status: status.ok, results, release };
+    } catch (error) {
+      release();
+      throw error;
+    }
   }
 
   async #read(keys: readonly Buffer[], isCounted: boolean): Promise<Answer> {
@@ -159,7 +239,7 @@ export class MetadataProvider {
 const nameOf = (key: Uint8Array): string => Buffer.from(key).toString('latin1');
 
 function checkKey(key: Uint8Array): void {
-  if (key.length === 0 || key.length > maxKeyBytes) {
+  if (key.length === 0 || key.length > maxStoredKeyBytes) {
     throw new BlobSeerError('invalid-argument', `a metadata key of ${key.length} bytes`);
   }
 }
