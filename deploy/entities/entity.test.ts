@@ -32,7 +32,7 @@ async function untilKilled<Done>(
   return done;
 }
 
-test('providers that are killed under load lose nothing of what they acknowledged', async () => {
+test('providers that are killed under load lose nothing of what they acknowledged, and keep nothing that was released', async () => {
   await using cluster = new Cluster();
   const [pmPort, dataPort, metaPort] = await freePorts(3);
   cluster.configure(pmPort!);
@@ -58,29 +58,36 @@ test('providers that are killed under load lose nothing of what they acknowledge
   let index = 0;
   const writePage = async () => {
     const page = randomBytes([3000, 50_000, 200_000][index % 3]!);
-    const key = makePageKey(Buffer.alloc(8, 1), index++, crc32c(page));
+    const writeId = randomBytes(8);
+    const key = makePageKey(writeId, index++, crc32c(page));
+    const isReleased = index % 4 === 0;
     await pages.write(data.address, [{ key, page }]);
-    return key;
+    if (isReleased) await pages.releaseWrites(data.address, [writeId]);
+    return { key, isReleased };
   };
   const keys = await untilKilled(writePage, () => data.kill(), 60);
   let offset = 0;
   const writeNode = async () => {
     const segment = { blobId: 1, version: 1, offset: offset++ * 4096, size: 4096 };
     const node = { kind: 'leaf', pageKey: randomBytes(16), accessCount: 0 } as const;
+    const isReleased = offset % 4 === 0;
     await nodes.put({ nodes: [{ segment, node }] });
-    return { segment, pageKey: node.pageKey };
+    if (isReleased) await nodes.releaseOn(0, nodes.placesOf([segment], []).get(0)!);
+    return { segment, pageKey: node.pageKey, isReleased };
   };
   const leaves = await untilKilled(writeNode, () => meta.kill(), 100);
 
   const again = await cluster.start('data-provider', 'data', dataPort!);
   await cluster.start('metadata-provider', 'meta', metaPort!);
-  for (const key of keys) {
+  for (const { key, isReleased } of keys) {
     const [page] = await pages.read(again.address, [key], 2 ** 20);
-    assert.ok(page, `page ${key.toString('hex')}`);
+    assert.equal(page === undefined, isReleased, `page ${key.toString('hex')}`);
   }
   const found = await nodes.nodes(leaves.map(({ segment }) => segment));
   for (const [at, node] of found.entries()) {
-    assert.ok(node?.kind === 'leaf' && node.pageKey.equals(leaves[at]!.pageKey));
+    const { pageKey, isReleased } = leaves[at]!;
+    if (isReleased) assert.equal(node, undefined);
+    else assert.ok(node?.kind === 'leaf' && node.pageKey.equals(pageKey));
   }
   // The manager is back with what it knew, at once.
   await manager.kill();

@@ -10,7 +10,17 @@ import { readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { parseArgs } from 'node:util';
 import { allExchanges, type Exchange } from '../../../blobseer-client/remote/testing/exchanges.ts';
-import { encodeAnswer, FrameDecoder } from '../../../blobseer-client/remote/wire/frame.ts';
+import { defaultArchiveVersion } from '../../../blobseer-client/remote/wire/archive.ts';
+import {
+  encodeAnswer,
+  encodeRequest,
+  FrameDecoder,
+} from '../../../blobseer-client/remote/wire/frame.ts';
+import type { Call } from '../../../blobseer-client/remote/wire/messages.ts';
+import {
+  nodeStorageCalls,
+  pageStorageCalls,
+} from '../../../blobseer-client/remote/wire/storage-calls.ts';
 import { type EntityRole, entityRoles } from '../settings.ts';
 import { Cluster, freePorts, type Program } from './processes.ts';
 
@@ -35,6 +45,29 @@ const services: Readonly<Record<EntityRole, Exchange['service']>> = {
   'data-provider': 'provider',
   'metadata-provider': 'sdht',
 };
+
+/** What the original has no recording of: requests that are right, to be made wrong. */
+const beyond: Readonly<Record<EntityRole, readonly Buffer[]>> = {
+  'version-manager': [],
+  'provider-manager': [],
+  'data-provider': [
+    requestOf(pageStorageCalls.release, [Buffer.alloc(16, 1), Buffer.alloc(16, 2)]),
+    requestOf(pageStorageCalls.releaseWrites, [Buffer.alloc(8, 1)]),
+    requestOf(pageStorageCalls.list, { limit: 3, after: undefined }),
+    requestOf(pageStorageCalls.list, { limit: 4096, after: Buffer.alloc(16, 1) }),
+  ],
+  'metadata-provider': [
+    requestOf(nodeStorageCalls.release, [Buffer.alloc(16, 1), Buffer.alloc(69, 2)]),
+    requestOf(nodeStorageCalls.list, { limit: 3, after: undefined }),
+    requestOf(nodeStorageCalls.list, { limit: 4096, after: Buffer.alloc(69, 1) }),
+  ],
+};
+const callNumbers = [0, 1, 2, 3, 4, 5, 6, 7, 1010, 1011, 1012, 1020, 1021];
+
+function requestOf<Request, Answer>(call: Call<Request, Answer>, request: Request): Buffer {
+  const parameters = call.encodeRequest(request, defaultArchiveVersion);
+  return Buffer.concat(encodeRequest(call.number, parameters));
+}
 
 /** mulberry32: small, and the same for the same seed. */
 class Random {
@@ -65,7 +98,7 @@ const words = [0, 1, 2, 7, 0x7f, 0xff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
 
 function changed(random: Random, recorded: readonly Buffer[], items: readonly Buffer[]): Buffer {
   const request = Buffer.from(random.of(recorded));
-  const name = random.below(8);
+  const name = random.of(callNumbers);
   switch (random.below(8)) {
     case 0:
       return random.bytes(random.below(200));
@@ -138,7 +171,7 @@ export async function fuzzEntity(
 ): Promise<FuzzReport> {
   const { requests, seed } = options;
   const own = allExchanges().filter(({ service }) => service === services[role]);
-  const recorded = own.map(({ request }) => request);
+  const recorded = [...own.map(({ request }) => request), ...beyond[role]];
   const items = allExchanges().flatMap(({ request, isMalformed }) =>
     isMalformed ? [] : new FrameDecoder(() => anyFrame).push(request)[0]!.items,
   );
