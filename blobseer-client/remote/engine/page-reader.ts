@@ -20,12 +20,14 @@ export class RemotePageReader implements PageReader {
   async read(pages: readonly PageAddress[]): Promise<Buffer> {
     const [first] = pages;
     if (first === undefined) return Buffer.alloc(0);
-    const reading: Promise<Buffer[]>[] = [];
+    // All of them are looked up before the first is read: what throws must leave no read behind.
+    const stretches: { write: PlacedWrite; pages: readonly PageAddress[] }[] = [];
     for (let at = 0; at < pages.length; ) {
       const { write, count } = this.#stretchAt(pages, at);
-      reading.push(this.#readStretch(write, pages.slice(at, at + count)));
+      stretches.push({ write, pages: pages.slice(at, at + count) });
       at += count;
     }
+    const reading = stretches.map((one) => this.#readStretch(one.write, one.pages));
     const read = (await Promise.all(reading)).flat();
     return read.length === 1 ? read[0]! : Buffer.concat(read);
   }

@@ -217,7 +217,7 @@ export class RemoteVersionManager
     const live = runs.reduce((sum, { count }) => sum + count, 0);
     const ticket = { blobId: published.home.blob.blobId, version: published.version, live };
     transaction.put(this.#parts.tables.tickets, idKey(draft.writeId), encodeTicket(ticket));
-    homes.put(transaction, draft.blobId, published.home, published.version);
+    homes.put(transaction, blobId, published.home, published.version);
     for (const { gateway, pairs } of published.missed) {
       const host = { kind: 'gateway', number: gateway } as const;
       releases.defer(transaction, host, { call: 'put', items: pairs.flat() });

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Cluster } from '../../../blobseer-client/remote/cluster.ts';
 import type { Deployment } from '../../../blobseer-client/remote/deployment.ts';
 import {
   openRemote,
@@ -31,6 +32,7 @@ export class LocalCluster implements AsyncDisposable {
   readonly directory: string;
   readonly log = new RecordedLog();
   readonly #entities: Entity[] = [];
+  readonly #dataProviders: Address[] = [];
   #deployment: Deployment | undefined;
 
   private constructor(directory: string) {
@@ -47,7 +49,8 @@ export class LocalCluster implements AsyncDisposable {
       gateways.push(await cluster.#start('metadata-provider', `metadata-${number}`));
     }
     for (let number = 0; number < dataProviders; number++) {
-      await cluster.#start('data-provider', `data-${number}`, providerManager);
+      const name = `data-${number}`;
+      cluster.#dataProviders.push(await cluster.#start('data-provider', name, providerManager));
     }
     cluster.#deployment = {
       versionManager,
@@ -94,6 +97,21 @@ export class LocalCluster implements AsyncDisposable {
       replication: 2,
       ...rest,
     });
+  }
+
+  /** What the providers have, of all engines together. */
+  async stored(): Promise<{ pages: number; nodes: number }> {
+    const { transport, dataProviders, metadata } = new Cluster(this.deployment);
+    const limit = 4096;
+    const counts = { pages: 0, nodes: 0 };
+    for (const address of this.#dataProviders) {
+      counts.pages += (await dataProviders.list(address, undefined, limit)).length;
+    }
+    for (const gateway of this.deployment.gateways.keys()) {
+      counts.nodes += (await metadata.listNodes(gateway, undefined, limit)).length;
+    }
+    transport.close();
+    return counts;
   }
 
   async withEngine(run: (engine: RemoteBlobSeer) => Promise<void>): Promise<void> {
