@@ -81,3 +81,16 @@ export class PageStoreFolder implements AsyncDisposable {
     await rm(this.directory, { recursive: true });
   }
 }
+
+/** As clients make them: the write's id, and the page's number. */
+export const keyOf = (index: number, writeId = 1): Buffer => {
+  const key = Buffer.alloc(16, writeId);
+  key.writeUInt32BE(index, 8);
+  return key;
+};
+export const pageOf = (bytes: number, fill: number): Buffer => Buffer.alloc(bytes, fill % 256);
+export const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await nextTurn();
+}
