@@ -32,5 +32,6 @@ export {
   type RemoteOptions,
 } from './remote/engine/remote.ts';
 export { PlainBlob, type PlainVersion } from './remote/plain-blob.ts';
+export { Security } from './remote/security.ts';
 export type { RangeQuery, Row, Store, Table, Transaction } from './store.ts';
 export { maxTableKeyBytes } from './store.ts';

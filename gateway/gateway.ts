@@ -4,6 +4,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Deployment,
@@ -60,7 +61,7 @@ export async function openStorage(
 function deploymentIn(file: string, log: Log): Deployment {
   let deployment: Deployment;
   try {
-    deployment = readDeployment(readFileSync(file, 'utf8'));
+    deployment = readDeployment(readFileSync(file, 'utf8'), path.dirname(file));
   } catch (error) {
     throw new ConfigError(`blobseer: ${file}: ${(error as Error).message}`);
   }

@@ -3,6 +3,7 @@ import { DataProviders } from './data-provider.ts';
 import type { Deployment } from './deployment.ts';
 import { MetadataProviders } from './metadata-providers.ts';
 import { ProviderManager } from './provider-manager.ts';
+import { Security } from './security.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 import { VersionManager } from './version-manager.ts';
 
@@ -14,10 +15,17 @@ export class Cluster {
   readonly dataProviders: DataProviders;
   readonly metadata: MetadataProviders;
 
-  /** `archiveVersion` is part of every metadata key: that of the deployment, see `connect`. */
-  constructor(deployment: Deployment, options: TransportOptions = {}) {
+  /**
+   * `archiveVersion` is part of every metadata key: that of the deployment, see `connect`. Throws
+   * where the deployment's secret or certificates cannot be used.
+   */
+  constructor(deployment: Deployment, options: Omit<TransportOptions, 'security'> = {}) {
     this.deployment = deployment;
-    this.transport = new Transport(options);
+    const { security } = deployment;
+    this.transport = new Transport({
+      ...options,
+      security: security === undefined ? undefined : new Security(security),
+    });
     this.versionManager = new VersionManager(this.transport, deployment.versionManager);
     this.providerManager = new ProviderManager(this.transport, deployment.providerManager);
     this.dataProviders = new DataProviders(this.transport);
@@ -25,7 +33,10 @@ export class Cluster {
   }
 
   /** Asks the version manager first how the deployment writes its archives. Throws `unavailable`. */
-  static async connect(deployment: Deployment, options: TransportOptions = {}): Promise<Cluster> {
+  static async connect(
+    deployment: Deployment,
+    options: Omit<TransportOptions, 'security'> = {},
+  ): Promise<Cluster> {
     const first = new Cluster(deployment, options);
     try {
       const archiveVersion = await first.versionManager.archiveVersion();

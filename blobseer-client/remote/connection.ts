@@ -1,9 +1,10 @@
 /**
- * A TCP connection that carries one call at a time: the request goes out in one write, without delay,
- * and the answer is all that may come back.
+ * A connection that carries one call at a time: the request goes out in one write, without delay, and
+ * the answer is all that may come back. Whether it is encrypted is decided by the address that was reached.
  */
 import { connect, type LookupFunction, type Socket } from 'node:net';
 import { type Address, addressText, RemoteError } from './remote-error.ts';
+import type { Security } from './security.ts';
 import { type Frame, FrameDecoder, type FrameLimits } from './wire/frame.ts';
 
 export interface Outgoing {
@@ -19,6 +20,14 @@ export interface ConnectionCounters {
   connectionsOpened: number;
   bytesSent: number;
   bytesReceived: number;
+}
+
+export interface ConnectionOptions {
+  /** Until the other end is reached, and known where it has to be. */
+  readonly connectTimeoutMs: number;
+  readonly lookup: LookupFunction;
+  /** Without, everything is plain. */
+  readonly security: Security | undefined;
 }
 
 interface UnderWay {
@@ -38,10 +47,11 @@ export class Connection {
   idleSinceMs = 0;
   /** Whether the call that failed last got a byte of an answer. */
   hadAnswerBytes = false;
-  readonly #socket: Socket;
+  readonly #tcp: Socket;
   readonly #counters: ConnectionCounters;
+  /** What calls go over, once there is something: the TCP socket, or TLS over it. */
+  #channel: Socket | undefined;
   #underWay: UnderWay | undefined;
-  #isConnected = false;
   /** The buffer that is being received into is the item that the decoder has open. */
   #isInPlace = false;
   #connectTimer: NodeJS.Timeout | undefined;
@@ -49,19 +59,16 @@ export class Connection {
   #idleTimer: NodeJS.Timeout | undefined;
   #onClosedIdle: ((byServer: boolean) => void) | undefined;
 
-  constructor(
-    address: Address,
-    counters: ConnectionCounters,
-    options: { readonly connectTimeoutMs: number; readonly lookup: LookupFunction },
-  ) {
+  constructor(address: Address, counters: ConnectionCounters, options: ConnectionOptions) {
     this.address = address;
     this.#counters = counters;
+    const { connectTimeoutMs, lookup, security } = options;
     const { host, port } = address;
-    this.#socket = connect({
+    this.#tcp = connect({
       host,
       port,
       noDelay: true,
-      lookup: options.lookup,
+      lookup,
       onread: {
         buffer: () => this.#nextBuffer(),
         callback: (bytes, buffer) => this.#take(bytes, buffer as Buffer),
@@ -69,45 +76,47 @@ export class Connection {
     });
     counters.connectionsOpened++;
     this.#connectTimer = setTimeout(
-      () => this.#socket.destroy(new Error(`no connection within ${options.connectTimeoutMs} ms`)),
-      options.connectTimeoutMs,
+      () => this.#tcp.destroy(new Error(`no connection within ${connectTimeoutMs} ms`)),
+      connectTimeoutMs,
     );
-    this.#socket.once('connect', () => {
-      this.#isConnected = true;
-      clearTimeout(this.#connectTimer);
+    this.#tcp.once('connect', () => {
+      const isPlain = security === undefined || security.isPlain(this.#tcp.remoteAddress);
+      if (isPlain) this.#connected(this.#tcp);
+      else this.#secure(security);
     });
-    this.#socket.on('error', (error) => {
-      this.#error = error;
-    });
-    this.#socket.once('close', () => this.#closed());
+    this.#tcp.on('error', (error) => this.#failed(error));
+    this.#tcp.once('close', () => this.#closed());
   }
 
   /** Whether another call can go over it: the last one left nothing behind. */
   get isReusable(): boolean {
+    const channel = this.#channel;
     return (
+      channel !== undefined &&
       this.#underWay === undefined &&
-      !this.#socket.destroyed &&
-      this.#socket.readable &&
-      this.#socket.writable &&
-      this.#socket.writableLength === 0
+      !channel.destroyed &&
+      channel.readable &&
+      channel.writable &&
+      channel.writableLength === 0
     );
   }
 
+  /** To somebody who may have got the request. */
   get isConnected(): boolean {
-    return this.#isConnected;
+    return this.#channel !== undefined;
   }
 
   /** Waits for its next call for so long, and keeps no program running for that. */
   enterIdle(maxIdleMs: number, onClosed: (byServer: boolean) => void): void {
     this.#onClosedIdle = onClosed;
     this.#idleTimer = setTimeout(() => this.reset(), maxIdleMs).unref();
-    this.#socket.unref();
+    this.#tcp.unref();
   }
 
   leaveIdle(): void {
     this.#onClosedIdle = undefined;
     clearTimeout(this.#idleTimer);
-    this.#socket.ref();
+    this.#tcp.ref();
   }
 
   /** Sends a request and waits for its answer; rejects with RemoteError. */
@@ -119,13 +128,7 @@ export class Connection {
         return answerLimits;
       });
       this.#underWay = { outgoing, decoder, resolve, reject, hasAnswerBytes: false };
-      // Corked, they leave in one system call, also when the connection is still being made.
-      this.#socket.cork();
-      for (const buffer of outgoing.buffers) {
-        this.#socket.write(buffer);
-        this.#counters.bytesSent += buffer.length;
-      }
-      this.#socket.uncork();
+      if (this.#channel !== undefined) this.#send(this.#channel, outgoing);
     });
   }
 
@@ -136,8 +139,35 @@ export class Connection {
   reset(): void {
     clearTimeout(this.#connectTimer);
     this.#closedIdle(false);
-    if (this.#isConnected) this.#socket.resetAndDestroy();
-    else this.#socket.destroy();
+    if (this.#tcp.connecting) this.#tcp.destroy();
+    else this.#tcp.resetAndDestroy();
+  }
+
+  #secure(security: Security): void {
+    const secured = security.secure(this.#tcp);
+    secured.on('error', (error) => this.#failed(error));
+    secured.on('data', (chunk: Buffer) => this.#take(chunk.length, chunk));
+    secured.once('secureConnect', () => this.#connected(secured));
+  }
+
+  #connected(channel: Socket): void {
+    clearTimeout(this.#connectTimer);
+    this.#channel = channel;
+    if (this.#underWay !== undefined) this.#send(channel, this.#underWay.outgoing);
+  }
+
+  #send(channel: Socket, { buffers }: Outgoing): void {
+    // Corked, they leave in one system call.
+    channel.cork();
+    for (const buffer of buffers) {
+      channel.write(buffer);
+      this.#counters.bytesSent += buffer.length;
+    }
+    channel.uncork();
+  }
+
+  #failed(error: Error): void {
+    this.#error ??= error;
   }
 
   /** Pages are received where they stay; all else in pieces that the decoder may keep slices of. */
@@ -187,7 +217,7 @@ export class Connection {
       this.#fail(
         this.#underWay,
         new RemoteError('unavailable', `${this.#what(this.#underWay)}: ${reason}`, {
-          mayHaveRun: this.#isConnected,
+          mayHaveRun: this.isConnected,
           cause: this.#error,
         }),
       );

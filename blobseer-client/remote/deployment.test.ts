@@ -50,7 +50,7 @@ dht: {
 `;
 
 test("a client takes the original's file as it is, and says what has no effect", () => {
-  assert.deepEqual(readDeployment(original), {
+  assert.deepEqual(readDeployment(original, '/etc'), {
     versionManager: { host: 'vm.cluster', port: 2222 },
     providerManager: { host: '10.1.0.2', port: 1111 },
     gateways: [
@@ -85,23 +85,24 @@ test('what is missing, makes no sense or is not built is named with its line', (
   ] as const) {
     const text = original.replace(from, to);
     assert.notEqual(text, original);
-    assert.throws(() => readDeployment(text), { kind: 'invalid-argument', message }, to);
+    assert.throws(() => readDeployment(text, '/etc'), { kind: 'invalid-argument', message }, to);
   }
   const none = original.replace(/gateways = \([^)]*\)/, 'gateways = ()');
-  assert.throws(() => readDeployment(none), /dht.gateways must be a list of strings/);
+  assert.throws(() => readDeployment(none, '/etc'), /dht.gateways must be a list of strings/);
   const more = original.replace('vmanager: {', 'vmanager: { hots = "x";').concat('vmanger = 1;');
-  const { ignored } = readDeployment(more);
+  const { ignored } = readDeployment(more, '/etc');
   assert.ok(ignored.includes('line 2: vmanager.hots (unknown)'));
   assert.ok(ignored.includes('line 44: vmanger (unknown)'));
 });
 
-const secured = (group: string) => readDeployment(`${original}security: { ${group} };`).security;
+const secured = (group: string) =>
+  readDeployment(`${original}security: { ${group} };`, '/etc').security;
 
 test('the group security: a secret or certificates, and where bytes travel in clear', () => {
   assert.deepEqual(
     secured('secret_file = "s"; plain_networks = [ "10.1.0.0/16", "::1", "127.0.0.1" ];'),
     {
-      credentials: { kind: 'secret', secretFile: 's' },
+      credentials: { kind: 'secret', secretFile: '/etc/s' },
       plainNetworks: [
         { address: '10.1.0.0', prefixBits: 16, family: 'ipv4' },
         { address: '::1', prefixBits: 128, family: 'ipv6' },
@@ -109,8 +110,8 @@ test('the group security: a secret or certificates, and where bytes travel in cl
       ],
     },
   );
-  assert.deepEqual(secured('ca_file = "a"; cert_file = "c"; key_file = "k";'), {
-    credentials: { kind: 'certificate', caFile: 'a', certFile: 'c', keyFile: 'k' },
+  assert.deepEqual(secured('ca_file = "a"; cert_file = "../c"; key_file = "/k";'), {
+    credentials: { kind: 'certificate', caFile: '/etc/a', certFile: '/c', keyFile: '/k' },
     plainNetworks: [],
   });
   for (const [group, message] of [

@@ -37,10 +37,13 @@ const why: Readonly<Record<string, string>> = {
 };
 
 /** Groups whose settings are for programs of their own, or for clients only those named above. */
-const others = /^(provider|sdht|fuse|security)\./;
+const others = /^((provider|sdht|fuse|security)\.|vmanager\.lease$)/;
 
-/** Throws `invalid-argument`, with the line, for what makes no sense or is not there. */
-export function readDeployment(text: string): Deployment {
+/**
+ * Files that the text names are relative to `directory`. Throws `invalid-argument`, with the line, for
+ * what makes no sense or is not there.
+ */
+export function readDeployment(text: string, directory: string): Deployment {
   const file = new Configuration(text);
   const port = file.port('dht.service');
   const engine = 'provider.ft_engine';
@@ -52,7 +55,7 @@ export function readDeployment(text: string): Deployment {
     providerManager: file.address('pmanager'),
     gateways: file.hosts('dht.gateways').map((host) => ({ host, port })),
     replication: file.count('dht.replication', { max: maxReplication, of: 'replicas' }),
-    security: readSecurity(file),
+    security: readSecurity(file, directory),
     ignored: ignoredOf(file),
   };
 }

@@ -4,9 +4,10 @@
  * forge, may travel.
  */
 import { isIP } from 'node:net';
+import path from 'node:path';
 import type { Configuration } from './configuration.ts';
 
-/** How a program proves that it belongs to the deployment. Paths as they stand in the file. */
+/** How a program proves that it belongs to the deployment. */
 export type Credentials =
   | { readonly kind: 'secret'; readonly secretFile: string }
   | {
@@ -31,17 +32,20 @@ export interface SecuritySettings {
 const certificateSettings = ['security.ca_file', 'security.cert_file', 'security.key_file'];
 const known = ['security.secret_file', 'security.plain_networks', ...certificateSettings];
 
-/** Undefined where the file has no such group: then everything is plain, as the original has it. */
-export function readSecurity(file: Configuration): SecuritySettings | undefined {
+/**
+ * Undefined where the file has no such group: then everything is plain, as the original has it. Paths
+ * are relative to `directory`, where the file is.
+ */
+export function readSecurity(file: Configuration, directory: string): SecuritySettings | undefined {
   if (file.find('security') === undefined) return undefined;
-  for (const { path } of file.settings()) {
+  for (const { path: setting } of file.settings()) {
     // What is misspelt here must not be ignored.
-    const isOther = path.startsWith('security.') && !known.includes(path);
-    if (isOther) throw file.wrong(path, `is unknown; there are ${known.join(', ')}`);
+    const isOther = setting.startsWith('security.') && !known.includes(setting);
+    if (isOther) throw file.wrong(setting, `is unknown; there are ${known.join(', ')}`);
   }
   const networks = 'security.plain_networks';
   return {
-    credentials: credentialsOf(file),
+    credentials: credentialsOf(file, (setting) => path.resolve(directory, file.string(setting))),
     plainNetworks:
       file.find(networks) === undefined
         ? []
@@ -49,31 +53,31 @@ export function readSecurity(file: Configuration): SecuritySettings | undefined 
   };
 }
 
-function credentialsOf(file: Configuration): Credentials {
+function credentialsOf(file: Configuration, fileOf: (setting: string) => string): Credentials {
   const [ca, cert, key] = certificateSettings;
   const hasSecret = file.find('security.secret_file') !== undefined;
-  const hasCertificate = certificateSettings.some((path) => file.find(path) !== undefined);
+  const hasCertificate = certificateSettings.some((setting) => file.find(setting) !== undefined);
   if (hasSecret === hasCertificate) {
     throw file.wrong('security', 'needs secret_file, or ca_file, cert_file and key_file');
   }
-  if (hasSecret) return { kind: 'secret', secretFile: file.string('security.secret_file') };
+  if (hasSecret) return { kind: 'secret', secretFile: fileOf('security.secret_file') };
   return {
     kind: 'certificate',
-    caFile: file.string(ca!),
-    certFile: file.string(cert!),
-    keyFile: file.string(key!),
+    caFile: fileOf(ca!),
+    certFile: fileOf(cert!),
+    keyFile: fileOf(key!),
   };
 }
 
 /** An address alone is a network of one. */
-function networkOf(file: Configuration, path: string, text: string): Network {
+function networkOf(file: Configuration, setting: string, text: string): Network {
   const [address = '', prefix, ...rest] = text.split('/');
   const version = isIP(address);
   const maxBits = version === 4 ? 32 : 128;
   const prefixBits =
     prefix === undefined ? maxBits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
   if (version === 0 || rest.length > 0 || prefixBits < 0 || prefixBits > maxBits) {
-    throw file.wrong(path, `must be networks such as "10.1.0.0/16", not "${text}"`);
+    throw file.wrong(setting, `must be networks such as "10.1.0.0/16", not "${text}"`);
   }
   return { address, prefixBits, family: version === 4 ? 'ipv4' : 'ipv6' };
 }

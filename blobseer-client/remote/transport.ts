@@ -8,11 +8,16 @@
  * idle or busy, so a kept one is used only while the call's deadline lies before that.
  */
 import { setMaxListeners } from 'node:events';
-import type { LookupFunction } from 'node:net';
-import { Connection, type ConnectionCounters, type Outgoing } from './connection.ts';
+import {
+  Connection,
+  type ConnectionCounters,
+  type ConnectionOptions,
+  type Outgoing,
+} from './connection.ts';
 import { Discovery } from './discovery.ts';
 import { rememberingLookup } from './host-lookup.ts';
 import { type Address, addressText, errorOfStatus, RemoteError } from './remote-error.ts';
+import type { Security } from './security.ts';
 import { defaultArchiveVersion } from './wire/archive.ts';
 import { encodeRequest, type Frame } from './wire/frame.ts';
 import { type Call, status } from './wire/messages.ts';
@@ -31,6 +36,8 @@ export interface TransportOptions {
   readonly maxIdleMs?: number;
   /** Version of Boost's archives: part of every metadata key, hence the same for all clients. */
   readonly archiveVersion?: number;
+  /** Whom to speak to by TLS; without, everything is plain. */
+  readonly security?: Security | undefined;
   /** A clock that only rises. */
   readonly nowMs?: () => number;
 }
@@ -93,7 +100,7 @@ export class Transport {
   readonly archiveVersion: number;
   readonly #settings: typeof defaults;
   readonly #nowMs: () => number;
-  readonly #lookup: LookupFunction;
+  readonly #connecting: ConnectionOptions;
   readonly #discovery: Discovery;
   readonly #hosts = new Map<string, Host>();
   readonly #tasks = new Set<Task>();
@@ -111,11 +118,12 @@ export class Transport {
   };
 
   constructor(options: TransportOptions = {}) {
-    const { archiveVersion, nowMs, ...settings } = options;
+    const { archiveVersion, security, nowMs, ...settings } = options;
     this.archiveVersion = archiveVersion ?? defaultArchiveVersion;
     this.#nowMs = nowMs ?? (() => performance.now());
     this.#settings = { ...defaults, ...settings };
-    this.#lookup = rememberingLookup(this.#nowMs);
+    const { connectTimeoutMs } = this.#settings;
+    this.#connecting = { connectTimeoutMs, lookup: rememberingLookup(this.#nowMs), security };
     const uncounted = { connectionsOpened: 0, bytesSent: 0, bytesReceived: 0 };
     this.#discovery = new Discovery({
       open: (address) => this.#open(address, uncounted),
@@ -308,10 +316,7 @@ export class Transport {
 
   #open(address: Address, counters: ConnectionCounters): Connection {
     try {
-      return new Connection(address, counters, {
-        connectTimeoutMs: this.#settings.connectTimeoutMs,
-        lookup: this.#lookup,
-      });
+      return new Connection(address, counters, this.#connecting);
     } catch (cause) {
       const message = `no connection to ${addressText(address)}: ${(cause as Error).message}`;
       throw new RemoteError('unavailable', message, { mayHaveRun: false, cause });

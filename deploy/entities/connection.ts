@@ -46,11 +46,10 @@ export class ServedConnection {
     this.#socket.resume();
   };
 
-  constructor(socket: Socket, parts: ConnectionParts) {
+  constructor(socket: Socket, peer: Peer, parts: ConnectionParts) {
     this.#socket = socket;
     this.#parts = parts;
-    const host = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-    this.#peer = { host, port: socket.remotePort ?? 0 };
+    this.#peer = peer;
     this.#decoder = new FrameDecoder((name) => this.#limitsOf(name));
     this.#timer = setTimeout(() => {
       if (!this.isIdle) this.#refuse(`no whole exchange within ${parts.exchangeTimeoutMs} ms`);
@@ -61,6 +60,7 @@ export class ServedConnection {
     socket.once('end', () => this.end());
     socket.once('close', () => this.#closed());
     if (parts.memory.isTight) this.#pauseForMemory();
+    else socket.resume();
   }
 
   /** Between exchanges. */

@@ -6,6 +6,7 @@ import type { Environment } from '../../blobseer-client/embedded/environment.ts'
 import type { BlobSeerError } from '../../blobseer-client/errors.ts';
 import { ProviderManager as ProviderManagerClient } from '../../blobseer-client/remote/provider-manager.ts';
 import { type Address, addressText } from '../../blobseer-client/remote/remote-error.ts';
+import type { Security } from '../../blobseer-client/remote/security.ts';
 import { Transport } from '../../blobseer-client/remote/transport.ts';
 import { defaultArchiveVersion } from '../../blobseer-client/remote/wire/archive.ts';
 import type { Statistics } from '../../blobseer-client/remote/wire/messages.ts';
@@ -47,6 +48,8 @@ export interface EntityOptions {
   readonly providerManager: Address | undefined;
   /** Of version managers; undefined where nobody says where metadata goes. */
   readonly leases: LeaseSettings | undefined;
+  /** Without, everything is plain. */
+  readonly security: Security | undefined;
   readonly log: EntityLog;
   /** Called once, when nothing more can be made durable: the program should end. */
   readonly onStopped: (error: BlobSeerError) => void;
@@ -68,7 +71,7 @@ interface Role {
 }
 
 export async function startEntity(options: EntityOptions): Promise<Entity> {
-  const { directory, role: name, version, host, port, log, onStopped } = options;
+  const { directory, role: name, version, host, port, security, log, onStopped } = options;
   const state = await openState({ directory, role: name, onStopped });
   const memory = new MemoryBudget(memoryBytes);
   try {
@@ -87,7 +90,7 @@ export async function startEntity(options: EntityOptions): Promise<Entity> {
       }),
     });
     const methods = [...role.methods, ...about];
-    const server = await RpcServer.listen({ host, port, methods, memory, log });
+    const server = await RpcServer.listen({ host, port, methods, memory, security, log });
     const end = role.begin?.(server.port);
     return {
       port: server.port,
@@ -123,9 +126,9 @@ async function roleOf(
   }
 }
 
-function versionManager({ leases, log }: EntityOptions, state: Environment): Role {
+function versionManager({ leases, security, log }: EntityOptions, state: Environment): Role {
   const versions = new VersionManager({ state, archiveVersion: defaultArchiveVersion, nowMs });
-  const transport = new Transport({ deadlineMs: repairDeadlineMs });
+  const transport = new Transport({ deadlineMs: repairDeadlineMs, security });
   return {
     methods: versions.methods,
     statistics: () => versions.statistics(),
@@ -135,10 +138,11 @@ function versionManager({ leases, log }: EntityOptions, state: Environment): Rol
 }
 
 async function dataProvider(
-  { directory, spaceBytes, providerManager, log }: EntityOptions,
+  options: EntityOptions,
   state: Environment,
   memory: MemoryBudget,
 ): Promise<Role> {
+  const { directory, spaceBytes, log } = options;
   const folder = path.join(directory, 'pages');
   mkdirSync(folder, { recursive: true, mode: privateDirectory });
   const pages = await PageStore.open({
@@ -152,7 +156,7 @@ async function dataProvider(
   return {
     methods: provider.methods,
     statistics: () => provider.statistics(),
-    begin: (port) => reporting(provider, `${port}`, providerManager, log),
+    begin: (port) => reporting(provider, `${port}`, options),
     close: () => pages.close(),
   };
 }
@@ -161,11 +165,10 @@ async function dataProvider(
 function reporting(
   provider: DataProvider,
   service: string,
-  manager: Address | undefined,
-  log: EntityLog,
+  { providerManager: manager, security, log }: EntityOptions,
 ): () => Promise<void> {
   if (manager === undefined) return () => Promise.resolve();
-  const transport = new Transport({ deadlineMs: reportDeadlineMs });
+  const transport = new Transport({ deadlineMs: reportDeadlineMs, security });
   const client = new ProviderManagerClient(transport, manager);
   const stopped = new AbortController();
   let isKnown: boolean | undefined;

@@ -1,6 +1,8 @@
 /** A server of BlobSeer's RPC: bounded in connections, memory and time, whatever is sent to it. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import type { Security } from '../../blobseer-client/remote/security.ts';
+import { Admission } from './admission.ts';
 import { type ConnectionParts, ServedConnection } from './connection.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { EntityLog, Method, Peer } from './method.ts';
@@ -12,13 +14,17 @@ export interface ServerOptions {
   readonly methods: readonly Method[];
   readonly memory: MemoryBudget;
   readonly log: EntityLog;
+  /** Without, everybody is served in plain. */
+  readonly security?: Security | undefined;
   readonly maxConnections?: number;
   readonly exchangeTimeoutMs?: number;
+  readonly handshakeTimeoutMs?: number;
 }
 
 const defaultMaxConnections = 1024;
 /** The original cuts its connections after as long; clients count on having it. */
 const defaultExchangeTimeoutMs = 30_000;
+const defaultHandshakeTimeoutMs = 10_000;
 /** Whoever sends garbage must not fill the log: one line in that time says how many there were. */
 const complaintIntervalMs = 1000;
 
@@ -27,6 +33,7 @@ export class RpcServer {
   readonly #connections = new Set<ServedConnection>();
   readonly #log: EntityLog;
   readonly #parts: ConnectionParts;
+  readonly #admission: Admission | undefined;
   readonly #numbers = { requests: 0, failures: 0, refusals: 0 };
   #isClosing = false;
   #suppressed = 0;
@@ -49,6 +56,15 @@ export class RpcServer {
       },
       onClosed: (connection) => this.#connections.delete(connection),
     };
+    const { security, handshakeTimeoutMs = defaultHandshakeTimeoutMs } = options;
+    if (security !== undefined) {
+      this.#admission = new Admission({
+        security,
+        handshakeTimeoutMs,
+        onAdmitted: (socket, peer) => this.#serve(socket, peer),
+        onRefused: (peer, reason) => this.#complain(peer, reason),
+      });
+    }
     // A client may close its side and still wait for the answer.
     const settings = { allowHalfOpen: true, noDelay: true };
     this.#server = createServer(settings, (socket) => this.#accept(socket));
@@ -82,6 +98,7 @@ export class RpcServer {
     this.#isClosing = true;
     const closed = once(this.#server, 'close');
     this.#server.close();
+    this.#admission?.close();
     for (const connection of this.#connections) {
       if (connection.isIdle) connection.destroy();
       else connection.end();
@@ -99,7 +116,14 @@ export class RpcServer {
       socket.destroy();
       return;
     }
-    this.#connections.add(new ServedConnection(socket, this.#parts));
+    const host = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+    const peer = { host, port: socket.remotePort ?? 0 };
+    if (this.#admission === undefined) this.#serve(socket, peer);
+    else this.#admission.take(socket, peer);
+  }
+
+  #serve(socket: Socket, peer: Peer): void {
+    this.#connections.add(new ServedConnection(socket, peer, this.#parts));
   }
 
   /** Memory goes to those who finish: the oldest connection with a request half there has to go. */

@@ -1,6 +1,6 @@
 /** What an entity takes from the original's configuration file, and what it makes no use of. */
 import { Configuration } from '../../blobseer-client/remote/configuration.ts';
-import { readDeployment } from '../../blobseer-client/remote/deployment.ts';
+import { type Deployment, readDeployment } from '../../blobseer-client/remote/deployment.ts';
 import type { Address } from '../../blobseer-client/remote/remote-error.ts';
 import {
   readSecurity,
@@ -65,8 +65,11 @@ const why: Readonly<Record<string, string>> = {
   ft_engine: 'for clients',
 };
 
-/** Throws `invalid-argument`, with the line, for what makes no sense or is not there. */
-export function readSettings(text: string, role: EntityRole): EntitySettings {
+/**
+ * Files that the text names are relative to `directory`. Throws `invalid-argument`, with the line, for
+ * what makes no sense or is not there.
+ */
+export function readSettings(text: string, role: EntityRole, directory: string): EntitySettings {
   const file = new Configuration(text);
   const stores = role === 'data-provider' || role === 'metadata-provider';
   const [service, space] = used[role];
@@ -74,21 +77,24 @@ export function readSettings(text: string, role: EntityRole): EntitySettings {
     port: file.port(service!),
     spaceBytes: stores ? file.count(space!, { max: maxMegabytes, of: 'megabytes' }) * megabyte : 0,
     providerManager: role === 'data-provider' ? file.address('pmanager') : undefined,
-    leases: role === 'version-manager' ? leasesOf(file, text) : undefined,
-    security: readSecurity(file),
+    leases:
+      role === 'version-manager'
+        ? leasesOf(file, () => readDeployment(text, directory))
+        : undefined,
+    security: readSecurity(file, directory),
     ignored: ignoredOf(file, role),
   };
 }
 
 /** Seconds of a lease are a setting of our own, in the group of the original's version manager. */
-function leasesOf(file: Configuration, text: string): LeaseSettings | undefined {
+function leasesOf(file: Configuration, deployment: () => Deployment): LeaseSettings | undefined {
   const path = 'vmanager.lease';
   const seconds =
     file.find(path) === undefined
       ? defaultLeaseSeconds
       : file.count(path, { min: 0, max: maxLeaseSeconds, of: 'seconds' });
   if (file.find('dht.gateways') === undefined) return undefined;
-  const { gateways, replication, providerManager } = readDeployment(text);
+  const { gateways, replication, providerManager } = deployment();
   return { leaseMs: seconds * secondMs, metadata: { gateways, replication }, providerManager };
 }
 

@@ -1,7 +1,7 @@
 /** `blobseer-s3 entity`: one of BlobSeer's roles as a program, in BlobSeer's own protocol. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { BlobSeerError } from '../../blobseer-client/index.ts';
+import { BlobSeerError, Security } from '../../blobseer-client/index.ts';
 import { type Entity, startEntity } from '../../deploy/entities/entity.ts';
 import { type EntityRole, entityRoles, readSettings } from '../../deploy/entities/settings.ts';
 import { ConfigError, type LogLevel } from '../config.ts';
@@ -101,14 +101,19 @@ function portOf({ flags }: ParsedArguments): number | undefined {
 function settingsOf(role: EntityRole, parsed: ParsedArguments, terminal: Terminal) {
   const given = parsed.flags.config?.[0];
   if (given === undefined) throw new UsageError('--config FILE is needed');
+  const file = path.resolve(terminal.workingDirectory, given);
   let text: string;
   try {
-    text = readFileSync(path.resolve(terminal.workingDirectory, given), 'utf8');
+    text = readFileSync(file, 'utf8');
   } catch (error) {
     throw new ConfigError(`config: cannot read ${given}: ${(error as Error).message}`);
   }
   try {
-    return readSettings(text, role);
+    const { security, ...settings } = readSettings(text, role, path.dirname(file));
+    return {
+      ...settings,
+      security: security === undefined ? undefined : new Security(security),
+    };
   } catch (error) {
     if (!(error instanceof BlobSeerError)) throw error;
     throw new ConfigError(`config: ${given}, ${error.message}`);
@@ -143,20 +148,20 @@ async function runEntity(
   stopped.catch(() => undefined);
   const signal = firstSignal();
   try {
-    const { spaceBytes, providerManager, leases } = settings;
-    const version = packageVersion();
-    const parts = {
+    const { spaceBytes, providerManager, leases, security } = settings;
+    const running = await start({
       role,
-      version,
+      version: packageVersion(),
       host,
       port,
       directory,
       spaceBytes,
       providerManager,
       leases,
+      security,
       log,
-    };
-    const running = await start({ ...parts, onStopped: (error) => onStopped(error) });
+      onStopped: (error) => onStopped(error),
+    });
     log.info({ role, host, port: running.port, directory }, 'listening');
     terminal.print(`blobseer-s3 ${role} listens on ${host}:${running.port}`);
     log.info({ signal: await Promise.race([signal, stopped]) }, 'stopping');

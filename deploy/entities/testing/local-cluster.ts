@@ -13,6 +13,8 @@ import {
 } from '../../../blobseer-client/remote/engine/remote.ts';
 import { ProviderManager } from '../../../blobseer-client/remote/provider-manager.ts';
 import type { Address } from '../../../blobseer-client/remote/remote-error.ts';
+import { Security } from '../../../blobseer-client/remote/security.ts';
+import type { SecuritySettings } from '../../../blobseer-client/remote/security-settings.ts';
 import { Transport } from '../../../blobseer-client/remote/transport.ts';
 import { type Entity, startEntity } from '../entity.ts';
 import type { EntityRole } from '../settings.ts';
@@ -26,6 +28,8 @@ export interface LocalClusterOptions {
   readonly metadataProviders?: number;
   /** Of metadata. */
   readonly replication?: number;
+  /** Without, everything is plain. */
+  readonly security?: SecuritySettings | undefined;
 }
 
 export class LocalCluster implements AsyncDisposable {
@@ -33,15 +37,18 @@ export class LocalCluster implements AsyncDisposable {
   readonly log = new RecordedLog();
   readonly #entities: Entity[] = [];
   readonly #dataProviders: Address[] = [];
+  readonly #security: Security | undefined;
   #deployment: Deployment | undefined;
 
-  private constructor(directory: string) {
+  private constructor(directory: string, security: SecuritySettings | undefined) {
     this.directory = directory;
+    if (security !== undefined) this.#security = new Security(security);
   }
 
   static async start(options: LocalClusterOptions = {}): Promise<LocalCluster> {
-    const { dataProviders = 3, metadataProviders = 2, replication = 2 } = options;
-    const cluster = new LocalCluster(await mkdtemp(path.join(tmpdir(), 'cluster-')));
+    const { dataProviders = 3, metadataProviders = 2, replication = 2, security } = options;
+    const directory = await mkdtemp(path.join(tmpdir(), 'cluster-'));
+    const cluster = new LocalCluster(directory, security);
     const versionManager = await cluster.#start('version-manager', 'version-manager');
     const providerManager = await cluster.#start('provider-manager', 'provider-manager');
     const gateways: Address[] = [];
@@ -57,10 +64,10 @@ export class LocalCluster implements AsyncDisposable {
       providerManager,
       gateways,
       replication,
-      security: undefined,
+      security,
       ignored: [],
     };
-    await knownProviders(providerManager, dataProviders);
+    await cluster.#knownProviders(providerManager, dataProviders);
     return cluster;
   }
 
@@ -80,6 +87,7 @@ export class LocalCluster implements AsyncDisposable {
       spaceBytes,
       providerManager,
       leases: undefined,
+      security: this.#security,
       log: this.log,
       onStopped: (error) => this.log.error({ err: error }, 'stopped'),
     });
@@ -123,15 +131,15 @@ export class LocalCluster implements AsyncDisposable {
     }
   }
 
+  async #knownProviders(manager: Address, count: number): Promise<void> {
+    const transport = new Transport({ security: this.#security });
+    const client = new ProviderManager(transport, manager);
+    while (!(await client.providers(1, count).then(Boolean, () => false))) await sleep(20);
+    transport.close();
+  }
+
   async [Symbol.asyncDispose]() {
     for (const entity of this.#entities.reverse()) await entity.close(0);
     await rm(this.directory, { recursive: true });
   }
-}
-
-async function knownProviders(manager: Address, count: number): Promise<void> {
-  const transport = new Transport();
-  const client = new ProviderManager(transport, manager);
-  while (!(await client.providers(1, count).then(Boolean, () => false))) await sleep(20);
-  transport.close();
 }

@@ -31,7 +31,7 @@ const directory = mkdtempSync(path.join(tmpdir(), 'throughput-'));
 const engine = await openRemote({
   directory,
   role: 'alone',
-  deployment: readDeployment(readFileSync(values.config, 'utf8')),
+  deployment: readDeployment(readFileSync(values.config, 'utf8'), path.dirname(values.config)),
   replication: Number(values.replication),
 });
 const perClient = Number(values.mebibytes);
