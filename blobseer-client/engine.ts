@@ -197,7 +197,10 @@ export class Engine<Tree> implements BlobSeer {
     const isNew = blobId === undefined || existing === undefined;
     // A replacement of a very different size class goes on in a blob with fitting pages.
     const moves =
-      !isNew && weaveAt === undefined && !pageSizes.fits(existing, sizeHint ?? existing);
+      !isNew &&
+      weaveAt === undefined &&
+      sizeHint !== undefined &&
+      !pageSizes.fits(existing, sizeHint);
     if (isNew || moves) {
       const pageSize = options.pageSize ?? pageSizes.choose(sizeHint);
       const newId = moves ? ids.take() : (blobId ?? ids.take());

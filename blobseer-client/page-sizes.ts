@@ -15,7 +15,7 @@ const misfit = 16;
 export interface PageSizes {
   choose(sizeHint: number | undefined): number;
   /** Whether a write of that size should still go to a blob with these pages. */
-  fits(pageSize: number, sizeHint: number | undefined): boolean;
+  fits(pageSize: number, sizeHint: number): boolean;
 }
 
 function pageSizes(smallUpToBytes: number, middleUpToBytes: number): PageSizes {

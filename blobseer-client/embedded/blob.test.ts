@@ -75,19 +75,21 @@ test('concurrent appends all land, each as a version of its own', async () => {
   });
 });
 
-test('an overwrite stores only the pages that changed', async () => {
-  await withEngine(async (engine) => {
-    const bytes = Buffer.alloc(40 * 2 ** 20);
-    for (let at = 0; at < bytes.length; at += 4096) bytes.writeUInt32BE(at, at);
-    const blob = await Blob.create(engine, { pageSize: 2 ** 18 });
-    await blob.write(inPieces(bytes, 65_536));
-    bytes.fill(1, 5_000_000, 5_000_010);
-    const base = engine.latest(blob.id);
-    const staged = await engine.stage(inPieces(bytes, 65_536), { base: base!, blobId: blob.id });
-    assert.equal(staged.storedBytes, 2 ** 18);
-    await staged.abort();
+for (const pageSize of [4096, 2 ** 18, 2 ** 22]) {
+  test(`an overwrite stores only the pages that changed: pages of ${pageSize} bytes`, async () => {
+    await withEngine(async (engine) => {
+      const bytes = Buffer.alloc(10 * pageSize);
+      for (let at = 0; at < bytes.length; at += 4096) bytes.writeUInt32BE(at, at);
+      const blob = await Blob.create(engine, { pageSize });
+      await blob.write(inPieces(bytes, 65_536));
+      bytes.fill(1, 3 * pageSize, 3 * pageSize + 10);
+      const base = engine.latest(blob.id);
+      const staged = await engine.stage(inPieces(bytes, 65_536), { base: base!, blobId: blob.id });
+      assert.equal(staged.storedBytes, pageSize);
+      await staged.abort();
+    });
   });
-});
+}
 
 test('a page file that is half dead is rewritten and its readers go on', async () => {
   await withEngine(async (engine, directory) => {
