@@ -7,7 +7,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Security } from '../security.ts';
-import type { Credentials, Network } from '../security-settings.ts';
+import type { Credentials, Network, SecuritySettings } from '../security-settings.ts';
 
 const oid = {
   commonName: [0x55, 0x04, 0x03],
@@ -26,10 +26,15 @@ export const loopback: Network = { address: '127.0.0.0', prefixBits: 8, family: 
 export class CredentialFolder implements Disposable {
   readonly directory = mkdtempSync(path.join(tmpdir(), 'credentials-'));
 
-  /** A secret of the deployment: `name` stands for which one. */
   secret(name: string, plainNetworks: readonly Network[] = []): Security {
-    writeFileSync(this.path(name), `${name.padEnd(40, '.')}\n`, ownerOnly);
-    return this.open({ kind: 'secret', secretFile: this.path(name) }, plainNetworks);
+    return new Security(this.secretSettings(name, plainNetworks));
+  }
+
+  /** A secret of the deployment: `name` stands for which one. */
+  secretSettings(name: string, plainNetworks: readonly Network[] = []): SecuritySettings {
+    const secretFile = this.path(name);
+    writeFileSync(secretFile, `${name.padEnd(40, '.')}\n`, ownerOnly);
+    return { credentials: { kind: 'secret', secretFile }, plainNetworks };
   }
 
   /** A certificate signed by one authority, and trust in another, or the same. */

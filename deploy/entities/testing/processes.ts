@@ -25,10 +25,14 @@ export class Cluster implements AsyncDisposable {
   readonly #config = path.join(this.directory, 'blobseer.cfg');
   readonly #running = new Set<ChildProcess>();
 
-  /** The file that all entities read; give each its own port. Leases need to know a metadata provider. */
+  /**
+   * The file that all entities read; give each its own port. Leases need to know a metadata
+   * provider; `others` are further settings.
+   */
   configure(
     providerManagerPort: number,
     leases?: { readonly seconds: number; readonly metadataPort: number },
+    others = '',
   ): void {
     const service = `service = "${providerManagerPort}"`;
     const lease = leases ? `lease = ${leases.seconds};` : '';
@@ -42,6 +46,7 @@ pmanager: { host = "127.0.0.1"; ${service}; };
 provider: { service = "1235"; space = 256; };
 sdht: { space = 256; };
 dht: { ${dht} };
+${others}
 `,
     );
   }
