@@ -39,7 +39,9 @@ export class ServedConnection {
   readonly #timer: NodeJS.Timeout;
   readonly #queue: Frame[] = [];
   #isServing = false;
+  /** The other end asks nothing more. */
   #isEnding = false;
+  #isDraining = false;
   /** Bytes that arrived and are not answered yet. */
   #heldBytes = 0;
   readonly #resume = (): void => {
@@ -57,7 +59,7 @@ export class ServedConnection {
     }, parts.exchangeTimeoutMs);
     socket.on('data', (chunk) => this.#take(chunk));
     socket.on('error', () => undefined);
-    socket.once('end', () => this.end());
+    socket.once('end', () => this.#end());
     socket.once('close', () => this.#closed());
     if (parts.memory.isTight) this.#pauseForMemory();
     else socket.resume();
@@ -73,10 +75,10 @@ export class ServedConnection {
     return this.#isServing ? 0 : this.#heldBytes;
   }
 
-  /** Ends it when what was asked is answered. */
-  end(): void {
-    this.#isEnding = true;
-    if (!this.#isServing) this.#socket.end(() => this.#socket.destroy());
+  /** Takes no new request, and ends when those that were asked, or half asked, are answered. */
+  drain(): void {
+    this.#isDraining = true;
+    if (this.isIdle) this.destroy();
   }
 
   /** At once. */
@@ -87,6 +89,12 @@ export class ServedConnection {
   /** Gives its memory back to others. */
   evict(): void {
     this.#refuse(`${this.#heldBytes} bytes of an unfinished request, while memory is short`);
+  }
+
+  /** When what was asked is answered. */
+  #end(): void {
+    this.#isEnding = true;
+    if (!this.#isServing) this.#socket.end(() => this.#socket.destroy());
   }
 
   #limitsOf(name: number): FrameLimits {
@@ -135,7 +143,7 @@ export class ServedConnection {
     this.#isServing = false;
     if (this.#socket.destroyed) return;
     this.#hold(this.#decoder.isIdle ? 0 : Math.min(lastChunkBytes, this.#heldBytes));
-    if (this.#isEnding) this.end();
+    if (this.#isEnding || (this.#isDraining && this.#decoder.isIdle)) this.#end();
     else if (this.#parts.memory.isTight) this.#pauseForMemory();
     else this.#socket.resume();
   }

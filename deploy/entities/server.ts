@@ -1,6 +1,7 @@
 /** A server of BlobSeer's RPC: bounded in connections, memory and time, whatever is sent to it. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
 import type { Security } from '../../blobseer-client/remote/security.ts';
 import { Admission } from './admission.ts';
 import { type ConnectionParts, ServedConnection } from './connection.ts';
@@ -92,17 +93,16 @@ export class RpcServer {
     return { connections: this.connections, ...this.#numbers };
   }
 
-  /** Takes no more requests; resolves when those under way are answered, or cut after `drainMs`. */
+  /** Takes no more requests; resolves when those that were begun are answered, or cut after `drainMs`. */
   async close(drainMs: number): Promise<void> {
     if (this.#isClosing) return;
     this.#isClosing = true;
     const closed = once(this.#server, 'close');
     this.#server.close();
     this.#admission?.close();
-    for (const connection of this.#connections) {
-      if (connection.isIdle) connection.destroy();
-      else connection.end();
-    }
+    // What has arrived was asked: one whole turn of the event loop reads it.
+    for (let turn = 0; turn < 2; turn++) await setImmediate();
+    for (const connection of this.#connections) connection.drain();
     const timer = setTimeout(() => {
       for (const connection of this.#connections) connection.destroy();
     }, drainMs);
