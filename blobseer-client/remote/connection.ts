@@ -38,6 +38,10 @@ interface UnderWay {
   hasAnswerBytes: boolean;
 }
 
+interface OpenSslError extends Error {
+  readonly reason?: string;
+}
+
 /** Most answers fit. Buffers up to 4 KiB come from Node's pool. */
 const receiveBytes = 4096;
 
@@ -145,7 +149,10 @@ export class Connection {
 
   #secure(security: Security): void {
     const secured = security.secure(this.#tcp);
-    secured.on('error', (error) => this.#failed(error));
+    secured.on('error', (error: OpenSslError) => {
+      // OpenSSL's own messages are a line of addresses and files around the reason.
+      this.#failed(new Error(`TLS: ${error.reason ?? error.message}`, { cause: error }));
+    });
     secured.on('data', (chunk: Buffer) => this.#take(chunk.length, chunk));
     secured.once('secureConnect', () => this.#connected(secured));
   }

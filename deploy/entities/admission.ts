@@ -36,8 +36,7 @@ export class Admission {
     this.#acceptor.on('secureConnection', (secured) => this.#secured(secured));
     this.#acceptor.on('tlsClientError', (error: NodeJS.ErrnoException, secured) => {
       const applicant = this.#applicants.get(endsOf(secured));
-      const reason = secured.authorizationError ?? error.code ?? error.message;
-      if (applicant !== undefined) applicant.reason = `no TLS: ${reason}`;
+      if (applicant !== undefined) applicant.reason = `no TLS: ${error.code ?? error.message}`;
       secured.destroy();
     });
   }

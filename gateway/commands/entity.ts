@@ -44,8 +44,11 @@ A version that its writer does not publish in time would keep all later ones of 
 The version manager closes it as unchanged: after 60 seconds, or as many as FILE says by "lease" in
 its group vmanager; 0 is never. For that FILE must name the metadata providers and the provider manager.
 
-The protocol knows neither passwords nor encryption: whoever reaches the port may do everything.
-Listen beyond this machine only on a network of your own.
+The protocol knows neither passwords nor encryption: whoever reaches the port may do everything. So a
+group "security" in FILE gives all programs a shared secret (or certificates) and TLS, and says on which
+networks the original's plain bytes may travel:
+  security: { secret_file = "secret"; plain_networks = [ "10.1.0.0/16" ]; };
+Without it, listen beyond this machine only on a network of your own. docs/ENTITIES.md has the whole of it.
 
 Options:
   --config FILE      the original's configuration file (libconfig): ports, space, provider manager
