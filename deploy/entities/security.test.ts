@@ -16,6 +16,7 @@ import { aboutMethods } from './about.ts';
 import type { Method } from './method.ts';
 import type { ServerOptions } from './server.ts';
 import { type Served, serving } from './testing/harness.ts';
+import { Random } from './testing/random.ts';
 
 const { read, write } = dataProviderCalls;
 const limits = { maxItems: 4, maxItemBytes: 2 ** 23, maxBytes: 2 ** 23 };
@@ -255,28 +256,26 @@ async function helloOf(security: Security): Promise<Buffer> {
 }
 
 test('no handshake, however wrong, ends the server or keeps a connection', async () => {
-  const random = mulberry32(5);
-  const below = (end: number) => Math.floor(random() * end);
-  const bytes = (count: number) => Buffer.from(Array.from({ length: count }, () => below(256)));
+  const random = new Random(5);
   using folder = new CredentialFolder();
   for (const security of [folder.secret('one'), folder.certificate(new Authority('one'))]) {
     await using served = await start(security, { handshakeTimeoutMs: never });
     const hello = await helloOf(security);
     const wrong = (): Buffer => {
       const copy = Buffer.from(hello);
-      switch (below(5)) {
+      switch (random.below(5)) {
         case 0:
-          return Buffer.concat([Buffer.of(0x16), bytes(below(300))]);
+          return Buffer.concat([Buffer.of(0x16), random.bytes(random.below(300))]);
         case 1:
-          for (let flips = 1 + below(5); flips > 0; flips--)
-            copy[1 + below(copy.length - 1)]! ^= 1 << below(8);
+          for (let flips = 1 + random.below(5); flips > 0; flips--)
+            copy[1 + random.below(copy.length - 1)]! ^= 1 << random.below(8);
           return copy;
         case 2:
-          return copy.subarray(0, 1 + below(copy.length - 1));
+          return copy.subarray(0, 1 + random.below(copy.length - 1));
         case 3:
-          return Buffer.concat([copy, bytes(1 + below(400))]);
+          return Buffer.concat([copy, random.bytes(1 + random.below(400))]);
         default:
-          return Buffer.concat([copy, copy, Buffer.of(0x17, 3, 3, 0, 40), bytes(40)]);
+          return Buffer.concat([copy, copy, Buffer.of(0x17, 3, 3, 0, 40), random.bytes(40)]);
       }
     };
     const lane = async (): Promise<void> => {
@@ -293,14 +292,3 @@ test('no handshake, however wrong, ends the server or keeps a connection', async
     assert.deepEqual(served.log.errors(), []);
   }
 });
-
-/** Small, and the same for the same seed. */
-function mulberry32(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}

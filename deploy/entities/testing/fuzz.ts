@@ -23,6 +23,7 @@ import {
 } from '../../../blobseer-client/remote/wire/storage-calls.ts';
 import { type EntityRole, entityRoles } from '../settings.ts';
 import { Cluster, freePorts, type Program } from './processes.ts';
+import { Random } from './random.ts';
 
 export interface FuzzReport {
   readonly role: EntityRole;
@@ -62,36 +63,11 @@ const beyond: Readonly<Record<EntityRole, readonly Buffer[]>> = {
     requestOf(nodeStorageCalls.list, { limit: 4096, after: Buffer.alloc(69, 1) }),
   ],
 };
-const callNumbers = [0, 1, 2, 3, 4, 5, 6, 7, 1010, 1011, 1012, 1020, 1021];
+const callNumbers = [0, 1, 2, 3, 4, 5, 6, 7, 1001, 1002, 1010, 1011, 1012, 1020, 1021, 1040];
 
 function requestOf<Request, Answer>(call: Call<Request, Answer>, request: Request): Buffer {
   const parameters = call.encodeRequest(request, defaultArchiveVersion);
   return Buffer.concat(encodeRequest(call.number, parameters));
-}
-
-/** mulberry32: small, and the same for the same seed. */
-class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  below(end: number): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let mixed = this.#state;
-    mixed = Math.imul(mixed ^ (mixed >>> 15), mixed | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * end) >>> 0;
-  }
-
-  bytes(count: number): Buffer {
-    return Buffer.from(Array.from({ length: count }, () => this.below(256)));
-  }
-
-  of<Item>(items: readonly Item[]): Item {
-    return items[this.below(items.length)]!;
-  }
 }
 
 const words = [0, 1, 2, 7, 0x7f, 0xff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];
