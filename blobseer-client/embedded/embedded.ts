@@ -4,6 +4,7 @@
  * lie in `pages/`.
  */
 import path from 'node:path';
+import { levelCounts } from '../algorithms/geometry.ts';
 import { Engine, type EngineOptions } from '../engine.ts';
 import { maxRunBytes, readAheadBytes, treeFanOut } from '../limits.ts';
 import { embeddedPageSizes } from '../page-sizes.ts';
@@ -55,7 +56,7 @@ export class EmbeddedBlobSeer extends Engine<PageTree> {
       store: environment,
       tables,
       versions,
-      fanOut: treeFanOut,
+      visibleSlots: ({ visiblePages }) => levelCounts(visiblePages, treeFanOut),
       free: (transaction, runs) => freeUnits(transaction, tables, runs),
     });
     super(options, {

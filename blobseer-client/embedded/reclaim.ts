@@ -3,7 +3,6 @@
  * read are dismantled, snapshots without references are dissolved, their pages and blocks freed.
  * Runs in one process of a directory.
  */
-import { levelCounts } from '../algorithms/geometry.ts';
 import { dissolve, type Forest, type Node, type Run } from '../algorithms/liveness.ts';
 import type { BlobId, SnapshotRef } from '../blobseer.ts';
 import type { Store, Transaction } from '../store.ts';
@@ -25,8 +24,8 @@ export interface ReclaimParts<Tree> {
   readonly store: Store;
   readonly tables: SnapshotTables;
   readonly versions: Snapshots<Tree>;
-  /** Of the engine's segment trees. */
-  readonly fanOut: number;
+  /** Slots per level that a snapshot sees of those it shares with. */
+  readonly visibleSlots: (record: SnapshotRecord<Tree>) => readonly number[];
   /** Inside the commit: nothing sees these pages and tree blocks any more. */
   readonly free: (transaction: Transaction, runs: readonly Run[]) => void;
   /** Inside the commit: the blob's last snapshot is gone. */
@@ -100,7 +99,7 @@ export class Reclaim<Tree> {
     return {
       node: (id) => {
         const record = this.versions.snapshot(refOf(id));
-        return record && nodeOf(record, this.parts.fanOut);
+        return record && nodeOf(record, this.parts.visibleSlots(record));
       },
       children: (id) => childrenOf(this.tables.children, refOf(id)).map(idOf),
     };
@@ -145,11 +144,11 @@ function refOf(id: string): SnapshotRef {
   return decodeSnapshotKey(Buffer.from(id, 'latin1'));
 }
 
-function nodeOf<Tree>(record: SnapshotRecord<Tree>, fanOut: number): Node<string> {
+function nodeOf<Tree>(record: SnapshotRecord<Tree>, slots: readonly number[]): Node<string> {
   return {
     parent: record.parent && idOf(record.parent),
     live: record.references > 0,
     runs: record.runs,
-    slots: levelCounts(record.visiblePages, fanOut),
+    slots,
   };
 }

@@ -2,7 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { BlobModel, stepSequences } from '../../blobseer-client/contract/blob-model.ts';
+import { Blob } from '../../blobseer-client/blob.ts';
+import {
+  BlobModel,
+  collect,
+  inPieces,
+  stepSequences,
+} from '../../blobseer-client/contract/blob-model.ts';
 import { testProviders, testVersionManager } from '../../blobseer-client/contract/roles.ts';
 import type { RemoteBlobSeer } from '../../blobseer-client/index.ts';
 import { LocalCluster } from './testing/local-cluster.ts';
@@ -57,3 +63,46 @@ function leftovers({ store }: RemoteBlobSeer): string[] {
     .map((name) => (name === 'children' || name === 'graves' ? name : `remote-${name}`))
     .filter((name) => store.table(name).keys({ limit: 1 }).length > 0);
 }
+
+const pageSize = 4096;
+const bytesOf = (pages: number): Buffer => {
+  const bytes = Buffer.alloc(pages * pageSize);
+  for (let page = 0; page < pages; page++) bytes.writeUInt32BE(page + 1, page * pageSize);
+  return bytes;
+};
+
+async function reclaimAll(engine: RemoteBlobSeer): Promise<void> {
+  for (let pass = 0; pass < 3; pass++) await engine.maintain();
+}
+
+test('a clone keeps the root that it shares, however high above its pages that is', () =>
+  cluster.withEngine(async (engine) => {
+    const blob = await Blob.create(engine, { pageSize });
+    await blob.write(inPieces(bytesOf(100)));
+    await blob.write(inPieces(bytesOf(20)));
+    await blob.append(inPieces(Buffer.from('a tree that spans what the largest version needed')));
+    const clone = await blob.clone(3);
+    for (const version of [1, 2, 3]) await blob.release(version);
+    await reclaimAll(engine);
+    const { length } = await collect(clone.read());
+    await clone.append(inPieces(Buffer.from('more')));
+    assert.equal((await collect(clone.read())).length, length + 4);
+    const owner = 'the clone';
+    const references = [1, 2].map((number) => ({
+      owner,
+      snapshot: { blobId: clone.id, version: number },
+    }));
+    assert.deepEqual((await engine.check({ references })).problems, []);
+  }));
+
+test('a version that is the beginning of another keeps its root', () =>
+  cluster.withEngine(async (engine) => {
+    const blob = await Blob.create(engine, { pageSize });
+    await blob.write(inPieces(bytesOf(100)));
+    await blob.write(inPieces(bytesOf(20)));
+    await blob.release(1);
+    await reclaimAll(engine);
+    assert.ok((await collect(blob.read())).equals(bytesOf(20)));
+    const references = [{ owner: 'the blob', snapshot: { blobId: blob.id, version: 2 } }];
+    assert.deepEqual((await engine.check({ references })).problems, []);
+  }));

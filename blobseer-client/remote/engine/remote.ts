@@ -41,10 +41,7 @@ import { Releases } from './releases.ts';
 import { Repairs } from './repairs.ts';
 import { openRemoteTables } from './tables.ts';
 import { TreeReader } from './tree-reader.ts';
-import { RemoteVersionManager } from './version-manager.ts';
-
-/** BlobSeer's segment trees on the wire are binary. */
-const fanOut = 2;
+import { RemoteVersionManager, visibleSlots } from './version-manager.ts';
 
 export interface RemoteOptions extends EngineOptions {
   readonly deployment: Deployment;
@@ -158,7 +155,7 @@ function partsOf(
     store,
     tables,
     versions,
-    fanOut,
+    visibleSlots,
     free: (transaction, runs) => releases.free(transaction, runs),
     onBlobGone: (transaction, blobId) => homes.remove(transaction, blobId),
   });

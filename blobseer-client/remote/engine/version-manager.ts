@@ -5,9 +5,10 @@
  * nobody's permission. The tree of a version depends on the one that it was compared with, on its
  * pages and on the root's size, never on what others write meanwhile.
  */
+import { levelCounts } from '../../algorithms/geometry.ts';
 import type { Run } from '../../algorithms/liveness.ts';
 import type { BlobId, SnapshotRef } from '../../blobseer.ts';
-import { idKey } from '../../embedded/records.ts';
+import { idKey, type SnapshotRecord } from '../../embedded/records.ts';
 import { joinUnits, pageRuns, Snapshots } from '../../embedded/snapshots.ts';
 import { BlobSeerError } from '../../errors.ts';
 import type {
@@ -240,6 +241,24 @@ export class RemoteVersionManager
     if (own !== undefined) return own;
     throw new BlobSeerError('invalid-argument', 'a version that was prepared elsewhere');
   }
+}
+
+/** BlobSeer's segment trees on the wire are binary. */
+const fanOut = 2;
+
+/**
+ * Slots per level that a snapshot sees of those it shares with. A snapshot that differs from its base in no page
+ * has the base's root, which may lie above what its own pages need, with the nodes on the way down.
+ */
+export function visibleSlots({
+  visiblePages,
+  pageSize,
+  tree,
+}: Pick<SnapshotRecord<RemoteTree>, 'visiblePages' | 'pageSize' | 'tree'>): number[] {
+  const slots = levelCounts(visiblePages, fanOut);
+  const height = tree.root === undefined ? 0 : Math.log2(tree.root.size / pageSize);
+  while (slots.length <= height) slots.push(1);
+  return slots;
 }
 
 function innerNodeRuns({ writeId, pageSize }: NewSnapshot, nodes: readonly Segment[]): Run[] {
