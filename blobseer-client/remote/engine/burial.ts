@@ -46,7 +46,7 @@ async function buryIntents(parts: BurialParts, instanceId: number): Promise<bool
       }
       // It may have taken a ticket.
       const home = homes.recorded(blobId);
-      if (home !== undefined) repairs.put(transaction, home.blobId);
+      if (home !== undefined) repairs.put(transaction, home);
       transaction.remove(tables.intents, key);
     }
     return rows.length === releasesAtOnce;

@@ -23,7 +23,9 @@ const keys = {
 export interface Life {
   /** Counts them. */
   readonly epoch: number;
-  /** The highest id of a blob that a commit of ours names; ids of a later life must lie above it. */
+  /** The highest id of a blob that was in use when this life began: those up to it are given out a second time. */
+  readonly floor: number;
+  /** The highest id of a blob that is in use, or was: nodes may be named after it. */
   readonly highestId: number;
 }
 
@@ -78,29 +80,42 @@ export class ClusterState {
 
   life(): Life {
     const bytes = this.#table.get(keys.life);
-    if (bytes === undefined) return { epoch: 1, highestId: 0 };
-    return { epoch: bytes.readUInt32BE(0), highestId: bytes.readUInt32BE(4) };
+    if (bytes === undefined) return { epoch: 1, floor: 0, highestId: 0 };
+    return {
+      epoch: bytes.readUInt32BE(0),
+      floor: bytes.readUInt32BE(4),
+      highestId: bytes.readUInt32BE(8),
+    };
   }
 
-  /** Inside a commit that names this blob. */
-  saw(transaction: Transaction, blobId: number): void {
-    const life = this.life();
-    if (blobId > life.highestId) this.#put(transaction, { ...life, highestId: blobId });
+  /**
+   * Before the first use of new blobs of that life, whose ids are not above this one: what is named after them
+   * by then is never named after others. False where the life has ended meanwhile.
+   */
+  async taken(epoch: number, blobId: number): Promise<boolean> {
+    return await this.#store.commit((transaction) => {
+      const life = this.life();
+      if (life.epoch !== epoch) return false;
+      if (blobId > life.highestId) this.#put(transaction, { ...life, highestId: blobId });
+      return true;
+    });
   }
 
   /** The version manager of that epoch has forgotten what it knew: a new life begins, once for all processes. */
   async endLife(epoch: number): Promise<void> {
     await this.#store.commit((transaction) => {
-      const life = this.life();
-      if (life.epoch === epoch) this.#put(transaction, { ...life, epoch: epoch + 1 });
+      const { epoch: current, highestId } = this.life();
+      if (current !== epoch) return;
+      this.#put(transaction, { epoch: epoch + 1, floor: highestId, highestId });
     });
     this.#store.refresh();
   }
 
-  #put(transaction: Transaction, { epoch, highestId }: Life): void {
-    const bytes = Buffer.allocUnsafe(8);
+  #put(transaction: Transaction, { epoch, floor, highestId }: Life): void {
+    const bytes = Buffer.allocUnsafe(12);
     bytes.writeUInt32BE(epoch, 0);
-    bytes.writeUInt32BE(highestId, 4);
+    bytes.writeUInt32BE(floor, 4);
+    bytes.writeUInt32BE(highestId, 8);
     transaction.put(this.#table, keys.life, bytes);
   }
 }

@@ -1,14 +1,14 @@
 /**
  * The blobs at the version manager where blobs of ours go on. New ones are created ahead. The original's version
  * manager forgets all blobs when it is restarted and gives their ids out anew: what belongs to a former
- * life of it never gets a ticket again, and new blobs count only with ids above all that records name.
+ * life of it never gets a ticket again, and new blobs count only with ids above all that were ever in use.
  */
 
 import type { BlobId } from '../../blobseer.ts';
 import { idKey } from '../../embedded/records.ts';
 import type { Store, Table, Transaction } from '../../store.ts';
 import { type OwnTicket, type VersionManager, WritableBlob } from '../version-manager.ts';
-import type { ClusterState } from './cluster-state.ts';
+import type { ClusterState, Life } from './cluster-state.ts';
 import { blobsAhead, callDeadlineMs, fastForwardAtOnce } from './limits.ts';
 import { isAway, patiently } from './patience.ts';
 import { decodeHome, encodeHome } from './records.ts';
@@ -24,7 +24,7 @@ export interface HomesParts {
   readonly store: Store;
   readonly homes: Table;
   readonly cluster: ClusterState;
-  readonly versionManager: Pick<VersionManager, 'create'>;
+  readonly versionManager: Pick<VersionManager, 'create' | 'publish'>;
   /** Replicas of each page: what new blobs are created with. */
   readonly replication: number;
 }
@@ -45,7 +45,7 @@ export class Homes {
     store.refresh();
     const { epoch } = cluster.life();
     const home = this.recorded(blobId);
-    if (home === undefined || home.epoch !== epoch) return await this.create(pageSize);
+    if (home?.epoch !== epoch || home.pageSize !== pageSize) return await this.create(pageSize);
     const blob = WritableBlob.remembered(home.blobId, pageSize);
     return { blob, epoch, lastVersion: home.lastVersion };
   }
@@ -57,45 +57,58 @@ export class Homes {
 
   /** A blob that nobody else has. */
   async create(pageSize: number): Promise<Home> {
+    const { store, cluster } = this.#parts;
     const ahead = this.#ahead.get(pageSize) ?? [];
     this.#ahead.set(pageSize, ahead);
-    const { epoch } = this.#parts.cluster.life();
+    store.refresh();
+    const { epoch } = cluster.life();
     let home = ahead.shift();
     while (home !== undefined && home.epoch !== epoch) home = ahead.shift();
     if (ahead.length < blobsAhead / 2) this.#refillSoon(pageSize, ahead);
-    return home ?? (await this.#createNow(pageSize));
+    if (home !== undefined) return home;
+    const [first, ...others] = await this.#createSome(pageSize, 1);
+    ahead.push(...others);
+    return first!;
   }
 
   #refillSoon(pageSize: number, ahead: Home[]): void {
     if (this.#refilling.has(pageSize)) return;
     this.#refilling.add(pageSize);
-    const refill = async (): Promise<void> => {
-      while (ahead.length < blobsAhead) ahead.push(await this.#createNow(pageSize));
-    };
-    void refill()
+    void this.#createSome(pageSize, blobsAhead - ahead.length)
+      .then((homes) => ahead.push(...homes))
       .catch(() => undefined) // whoever needs one hears of it
       .finally(() => this.#refilling.delete(pageSize));
   }
 
-  async #createNow(pageSize: number): Promise<Home> {
-    const { store, cluster, versionManager, replication } = this.#parts;
-    store.refresh();
-    // Read before the call: whatever is recorded by then was created before.
-    const { epoch, highestId } = cluster.life();
-    const newBlob = { pageSize, ftInfo: replication };
-    // One that was created unheard is one more that nobody uses.
-    const create = () =>
-      patiently(() => versionManager.create(newBlob, { deadlineMs: callDeadlineMs }), isAway);
-    const blob = await create();
-    if (blob.blobId > highestId) return { blob, epoch, lastVersion: 0 };
-    await cluster.endLife(epoch);
-    for (;;) {
-      const created = await Promise.all(Array.from({ length: fastForwardAtOnce }, create));
-      const beyond = created.find(({ blobId }) => blobId > highestId);
-      if (beyond !== undefined) {
-        return { blob: beyond, epoch: cluster.life().epoch, lastVersion: 0 };
-      }
+  /** At least one. */
+  async #createSome(pageSize: number, wanted: number): Promise<Home[]> {
+    for (let count = wanted; ; count = Math.max(wanted, fastForwardAtOnce)) {
+      const creating = Array.from({ length: count }, () => this.#createOne(pageSize));
+      const made = (await Promise.all(creating)).filter((home) => home !== undefined);
+      const epoch = made[0]?.epoch;
+      if (epoch === undefined) continue;
+      const homes = made.filter((home) => home.epoch === epoch);
+      const highest = Math.max(...homes.map(({ blob }) => blob.blobId));
+      if (await this.#parts.cluster.taken(epoch, highest)) return homes;
     }
+  }
+
+  /** Undefined where its id was in use before. */
+  async #createOne(pageSize: number): Promise<Home | undefined> {
+    const { store, cluster, versionManager, replication } = this.#parts;
+    const newBlob = { pageSize, ftInfo: replication };
+    let life: Life | undefined;
+    // One that was created unheard is one more that nobody uses.
+    const blob = await patiently(() => {
+      // Read before each call: what is in use by then was created before.
+      store.refresh();
+      life = cluster.life();
+      return versionManager.create(newBlob, { deadlineMs: callDeadlineMs });
+    }, isAway);
+    const { epoch, floor, highestId } = life!;
+    if (blob.blobId > highestId) return { blob, epoch, lastVersion: 0 };
+    if (blob.blobId > floor) await cluster.endLife(epoch);
+    return undefined;
   }
 
   /**
@@ -103,36 +116,52 @@ export class Homes {
    * and the ticket belongs to somebody else's blob of the same id: a node of ours would take the place of one
    * of before.
    */
-  continues({ blob, lastVersion }: Home, { version, stableRoot, pending }: OwnTicket): boolean {
+  continues({ blob, lastVersion }: Home, ticket: TakenTicket): boolean {
+    const { version, stableRoot, pending } = ticket;
     if (stableRoot.pageSize !== blob.pageSize) return false;
-    if (lastVersion === 0) {
-      return version === 1 && pending.length === 0 && stableRoot.node.size === 0;
-    }
-    const isLastKnown =
-      stableRoot.node.version >= lastVersion ||
-      pending.some(({ interval }) => interval.version === lastVersion);
-    return version > lastVersion && isLastKnown;
+    if (lastVersion > 0) return continuesAfter(lastVersion, ticket);
+    return version === 1 && pending.length === 0 && stableRoot.node.size === 0;
   }
 
   /** The version manager does not know the blob any more. */
-  async lost({ epoch }: Home): Promise<void> {
+  async lost({ epoch }: Pick<Home, 'epoch'>): Promise<void> {
     await this.#parts.cluster.endLife(epoch);
+  }
+
+  /** It has given us a ticket of somebody else's blob, which must not wait for us. No node of it may be written. */
+  async strayed(home: Pick<Home, 'epoch'>, { interval }: TakenTicket): Promise<void> {
+    const options = { deadlineMs: callDeadlineMs };
+    await this.#parts.versionManager.publish(interval, options).catch(() => false);
+    await this.lost(home);
   }
 
   /** Inside the commit that names a version of it. */
   put(transaction: Transaction, blobId: BlobId, home: Home, version: number): void {
-    const { homes, cluster } = this.#parts;
     const before = this.recorded(blobId);
     const remoteId = home.blob.blobId;
     const isSame = before?.blobId === remoteId && before.epoch === home.epoch;
     const lastVersion = isSame ? Math.max(before.lastVersion, version) : version;
-    const record = { epoch: home.epoch, blobId: remoteId, lastVersion };
-    transaction.put(homes, idKey(blobId), encodeHome(record));
-    cluster.saw(transaction, remoteId);
+    const { epoch, blob } = home;
+    const record = { epoch, blobId: remoteId, lastVersion, pageSize: blob.pageSize };
+    transaction.put(this.#parts.homes, idKey(blobId), encodeHome(record));
   }
 
   /** Inside the commit that removes the blob's last snapshot. */
   remove(transaction: Transaction, blobId: BlobId): void {
     transaction.remove(this.#parts.homes, idKey(blobId));
   }
+}
+
+/** A ticket, as far as it tells whose blob it is of. */
+export type TakenTicket = Pick<OwnTicket, 'version' | 'interval' | 'stableRoot' | 'pending'>;
+
+/** Whether it can be of the blob that had that version published. */
+export function continuesAfter(
+  lastVersion: number,
+  { version, stableRoot, pending }: TakenTicket,
+): boolean {
+  const isLastKnown =
+    stableRoot.node.version >= lastVersion ||
+    pending.some(({ interval }) => interval.version === lastVersion);
+  return version > lastVersion && isLastKnown;
 }

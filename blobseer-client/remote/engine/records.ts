@@ -9,6 +9,7 @@ import {
   writeAddress,
 } from '../../embedded/records.ts';
 import type { PageAddress } from '../../roles.ts';
+import type { RepairPlan } from '../repair.ts';
 import type { Segment } from '../wire/records.ts';
 
 const recordVersion = 1;
@@ -186,23 +187,61 @@ export interface HomeRecord {
   readonly blobId: number;
   /** The highest version that we committed. */
   readonly lastVersion: number;
+  readonly pageSize: number;
 }
 
-export function encodeHome({ epoch, blobId, lastVersion }: HomeRecord): Buffer {
-  const bytes = Buffer.allocUnsafe(13);
+const homeBytes = 14;
+
+export function encodeHome({ epoch, blobId, lastVersion, pageSize }: HomeRecord): Buffer {
+  const bytes = Buffer.allocUnsafe(homeBytes);
   bytes.writeUInt8(recordVersion, 0);
   bytes.writeUInt32BE(epoch, 1);
   bytes.writeUInt32BE(blobId, 5);
   bytes.writeUInt32BE(lastVersion, 9);
+  bytes.writeUInt8(Math.log2(pageSize), 13);
   return bytes;
 }
 
 export function decodeHome(bytes: Buffer): HomeRecord {
-  if (bytes.length !== 13 || bytes.readUInt8(0) !== recordVersion) throw damaged('home of a blob');
+  if (bytes.length !== homeBytes || bytes.readUInt8(0) !== recordVersion) {
+    throw damaged('home of a blob');
+  }
   return {
     epoch: bytes.readUInt32BE(1),
     blobId: bytes.readUInt32BE(5),
     lastVersion: bytes.readUInt32BE(9),
+    pageSize: 2 ** bytes.readUInt8(13),
+  };
+}
+
+/** A blob at the version manager with a version that may never be published. */
+export interface RepairRecord {
+  /** Of the version manager that handed it out. */
+  readonly epoch: number;
+  /** The highest version that we knew to be published then. */
+  readonly lastVersion: number;
+  /** Null as long as none was made. */
+  readonly plan: RepairPlan | null;
+}
+
+const repairHeadBytes = 9;
+
+export function encodeRepair({ epoch, lastVersion, plan }: RepairRecord): Buffer {
+  const head = Buffer.allocUnsafe(repairHeadBytes);
+  head.writeUInt8(recordVersion, 0);
+  head.writeUInt32BE(epoch, 1);
+  head.writeUInt32BE(lastVersion, 5);
+  return Buffer.concat([head, Buffer.from(JSON.stringify(plan))]);
+}
+
+export function decodeRepair(bytes: Buffer): RepairRecord {
+  if (bytes.length < repairHeadBytes || bytes.readUInt8(0) !== recordVersion) {
+    throw damaged('repair');
+  }
+  return {
+    epoch: bytes.readUInt32BE(1),
+    lastVersion: bytes.readUInt32BE(5),
+    plan: JSON.parse(bytes.subarray(repairHeadBytes).toString()),
   };
 }
 

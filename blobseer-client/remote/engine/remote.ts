@@ -124,21 +124,27 @@ function partsOf(
     gateways,
     nowMs,
   });
-  const repairs = new Repairs({
-    store,
-    tables,
-    versions: client,
-    tools: repairToolsOf({ metadata, providerManager: manager, dataProviders }),
-    transport,
-    versionManager: deployment.versionManager,
-    nowMs,
-  });
   const homes = new Homes({
     store,
     homes: tables.homes,
     cluster,
     versionManager: client,
     replication,
+  });
+  const repairs = new Repairs({
+    store,
+    tables,
+    cluster,
+    homes,
+    versions: client,
+    tools: {
+      ...repairToolsOf({ metadata, providerManager: manager, dataProviders }),
+      // Of versions that were released, or that a provider lost: those after them must not wait for them.
+      onMissing: () => undefined,
+    },
+    transport,
+    versionManager: deployment.versionManager,
+    nowMs,
   });
   const versions = new RemoteVersionManager({
     store,

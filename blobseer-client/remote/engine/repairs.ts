@@ -3,17 +3,22 @@
  * later ones become visible to others. Our own version manager sees to that itself; the original does not.
  */
 import { BlobSeerError } from '../../errors.ts';
-import type { Store, Transaction } from '../../store.ts';
+import type { Row, Store, Transaction } from '../../store.ts';
 import type { Address } from '../remote-error.ts';
 import { planRepair, type RepairPlan, type RepairVersions, repair } from '../repair.ts';
 import type { Transport } from '../transport.ts';
 import type { RepairTools } from '../unchanged-version.ts';
+import type { ClusterState } from './cluster-state.ts';
+import { continuesAfter, type Homes } from './homes.ts';
 import { callDeadlineMs, releaseRetryMs, releasesAtOnce } from './limits.ts';
+import { decodeRepair, encodeRepair, type HomeRecord, type RepairRecord } from './records.ts';
 import type { RemoteTables } from './tables.ts';
 
 export interface RepairsParts {
   readonly store: Store;
   readonly tables: RemoteTables;
+  readonly cluster: ClusterState;
+  readonly homes: Homes;
   readonly versions: RepairVersions;
   readonly tools: RepairTools;
   readonly transport: Pick<Transport, 'isEntity'>;
@@ -22,50 +27,73 @@ export interface RepairsParts {
   readonly nowMs: () => number;
 }
 
+/** The blob, in which life of the version manager, and what we know to be published of it. */
+type Abandoned = Pick<HomeRecord, 'blobId' | 'epoch' | 'lastVersion'>;
+
 const options = { deadlineMs: callDeadlineMs };
-const noPlan = 'null';
 
 export class Repairs {
   readonly #parts: RepairsParts;
   #retryAtMs = 0;
+  /** The blob whose repair failed last: others have their turn first. */
+  #failedAt: number | undefined;
 
   constructor(parts: RepairsParts) {
     this.#parts = parts;
   }
 
-  async add(blobId: number): Promise<void> {
-    await this.#parts.store.commit((transaction) => this.put(transaction, blobId));
+  async add(abandoned: Abandoned): Promise<void> {
+    await this.#parts.store.commit((transaction) => this.put(transaction, abandoned));
   }
 
   /** Inside a commit. */
-  put(transaction: Transaction, blobId: number): void {
+  put(transaction: Transaction, { blobId, epoch, lastVersion }: Abandoned): void {
     const { repairs } = this.#parts.tables;
     const key = keyOf(blobId);
-    if (!repairs.has(key)) transaction.put(repairs, key, Buffer.from(noPlan));
+    const before = repairs.get(key);
+    if (before !== undefined && decodeRepair(before).epoch === epoch) return;
+    transaction.put(repairs, key, encodeRepair({ epoch, lastVersion, plan: null }));
   }
 
   /** True when there may be more. */
   async slice(): Promise<boolean> {
-    const { store, tables, transport, versionManager, nowMs } = this.#parts;
+    const { store, tables, cluster, transport, versionManager, nowMs } = this.#parts;
     store.refresh();
-    const rows = tables.repairs.range({ limit: releasesAtOnce });
+    const rows = this.#rows();
     if (rows.length === 0 || this.#retryAtMs > nowMs()) return false;
     this.#retryAtMs = nowMs() + releaseRetryMs;
     const seesToItself = await transport.isEntity(versionManager);
     for (const { key, value } of rows) {
-      if (!seesToItself) await this.#repair(key.readUInt32BE(), JSON.parse(value.toString()));
+      const blobId = key.readUInt32BE();
+      this.#failedAt = blobId;
+      const record = decodeRepair(value);
+      // A version manager that was restarted has forgotten what it waited for.
+      if (!seesToItself && record.epoch === cluster.life().epoch) {
+        await this.#repair(blobId, record);
+      }
       await store.commit((transaction) => transaction.remove(tables.repairs, key));
     }
+    this.#failedAt = undefined;
     this.#retryAtMs = 0;
     return rows.length === releasesAtOnce;
   }
 
-  async #repair(blobId: number, known: RepairPlan | null): Promise<void> {
+  /** Those behind the one that failed last, and from the beginning when there are none. */
+  #rows(): Row[] {
+    const { repairs } = this.#parts.tables;
+    if (this.#failedAt !== undefined) {
+      const rows = repairs.range({ start: keyOf(this.#failedAt + 1), limit: releasesAtOnce });
+      if (rows.length > 0) return rows;
+    }
+    return repairs.range({ limit: releasesAtOnce });
+  }
+
+  async #repair(blobId: number, record: RepairRecord): Promise<void> {
     const { store, tables, versions, tools } = this.#parts;
-    const plan = known ?? (await planRepair(versions, blobId, options));
+    const plan = record.plan ?? (await this.#plan(blobId, record));
     if (plan === undefined) return;
     await store.commit((transaction) =>
-      transaction.put(tables.repairs, keyOf(blobId), Buffer.from(JSON.stringify(plan))),
+      transaction.put(tables.repairs, keyOf(blobId), encodeRepair({ ...record, plan })),
     );
     try {
       await repair(plan, versions, tools, options);
@@ -73,6 +101,22 @@ export class Repairs {
       // The version manager was restarted: there is nothing to repair any more.
       if (!(error instanceof BlobSeerError && error.kind === 'not-found')) throw error;
     }
+  }
+
+  /** Undefined where the version manager has none, or another's, by that id. */
+  async #plan(
+    blobId: number,
+    { epoch, lastVersion }: RepairRecord,
+  ): Promise<RepairPlan | undefined> {
+    const { homes, versions } = this.#parts;
+    const plan = await planRepair(versions, blobId, options);
+    if (plan === undefined) return undefined;
+    const { interval } = plan.versions.at(-1)!;
+    const pending = plan.versions.slice(0, -1);
+    const ticket = { version: interval.version, interval, stableRoot: plan.stableRoot, pending };
+    if (continuesAfter(lastVersion, ticket)) return plan;
+    await homes.strayed({ epoch }, ticket);
+    return undefined;
   }
 }
 

@@ -17,7 +17,7 @@ export interface RemoteTables extends SnapshotTables {
   readonly releases: Table;
   /** host, sequence, ordinal -> DeferredRecord: what a host that was out of reach has to be told yet. */
   readonly deferred: Table;
-  /** id of a blob at the version manager -> RepairPlan or null, as JSON: versions there may be abandoned. */
+  /** id of a blob at the version manager -> RepairRecord: versions there may be abandoned. */
   readonly repairs: Table;
   /** What holds for the whole directory. */
   readonly cluster: Table;

@@ -20,12 +20,13 @@ import type {
 } from '../../roles.ts';
 import type { Store, Transaction } from '../../store.ts';
 import type { MetadataProviders, MissedRecords, PageRecord } from '../metadata-providers.ts';
+import { RemoteError } from '../remote-error.ts';
 import type { OwnTicket, VersionManager as VersionManagerClient } from '../version-manager.ts';
 import type { Segment } from '../wire/records.ts';
 import { treeOver } from '../wire/tree.ts';
 import type { Home, Homes } from './homes.ts';
 import { callDeadlineMs, maxRecordedLeaves, maxTickets } from './limits.ts';
-import { isAway, patiently, wasNotReached } from './patience.ts';
+import { patiently, wasNotReached } from './patience.ts';
 import { type Placements, providersIn } from './placements.ts';
 import { encodeTicket, type RemoteTree, remoteTreeCodec } from './records.ts';
 import type { Releases } from './releases.ts';
@@ -128,7 +129,6 @@ export class RemoteVersionManager
     draft: NewSnapshot,
     base: SnapshotHead<RemoteTree> | undefined,
   ): Promise<Published | undefined> {
-    const { client, repairs } = this.#parts;
     const ticket = await this.#ticket(home, draft.size);
     if (ticket === undefined) return undefined;
     const { version, interval, root } = ticket;
@@ -136,23 +136,28 @@ export class RemoteVersionManager
     try {
       written = await this.#writeTree(draft, base, ticket);
     } catch (error) {
-      await repairs.add(home.blob.blobId);
+      await this.#abandoned(home);
       throw error;
     }
     try {
-      if (await client.publish(interval, options)) {
-        return { ...written, home, version, root: root.node };
-      }
-    } catch (error) {
-      await repairs.add(home.blob.blobId);
-      if (!isAway(error)) throw error;
+      const isOurs = await this.#parts.client.publish(interval, options);
+      return isOurs ? { ...written, home, version, root: root.node } : undefined;
+    } catch {
+      // Whatever has happened: only the answer that it is published makes it ours.
+      await this.#abandoned(home);
+      return undefined;
     }
-    return undefined;
+  }
+
+  /** A version of it may be out that nobody publishes. In a new blob nobody else has any. */
+  async #abandoned({ blob, epoch, lastVersion }: Home): Promise<void> {
+    if (lastVersion === 0) return;
+    await this.#parts.repairs.add({ blobId: blob.blobId, epoch, lastVersion });
   }
 
   /** Undefined where there is none for this write in that blob. */
   async #ticket(home: Home, size: number): Promise<OwnTicket | undefined> {
-    const { client, homes, repairs } = this.#parts;
+    const { client, homes } = this.#parts;
     let ticket: OwnTicket;
     try {
       ticket = await patiently(
@@ -164,15 +169,13 @@ export class RemoteVersionManager
         await homes.lost(home);
         return undefined;
       }
-      if (!isAway(error) || wasNotReached(error)) throw error;
+      if (!(error instanceof RemoteError && error.mayHaveRun)) throw error;
       // A ticket may be out that nobody knows of.
-      await repairs.add(home.blob.blobId);
+      await this.#abandoned(home);
       return undefined;
     }
     if (homes.continues(home, ticket)) return ticket;
-    // Somebody else's blob by now. It must not wait for us; no node of ours may be written.
-    await client.publish(ticket.interval, options).catch(() => false);
-    await homes.lost(home);
+    await homes.strayed(home, ticket);
     return undefined;
   }
 

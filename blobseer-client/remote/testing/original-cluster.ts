@@ -45,6 +45,11 @@ function answered<Request>(
 export class VersionManagerDouble {
   model = new VersionManagerModel();
 
+  /** As after a restart: all blobs are gone, and ids begin at 1. */
+  forget(): void {
+    this.model = new VersionManagerModel();
+  }
+
   readonly serve = (frame: Frame): Answer | undefined => {
     const { model } = this;
     const { create, getRoot, getTicket, publish, getObjectCount, clone } = versionManagerCalls;
@@ -281,7 +286,7 @@ export class OriginalCluster implements AsyncDisposable {
   /** It has forgotten everything, and gives ids out from 1. */
   async restartVersionManager(): Promise<void> {
     await this.versionManager.down();
-    this.versions.model = new VersionManagerModel();
+    this.versions.forget();
     await this.versionManager.up();
   }
 

@@ -67,6 +67,11 @@ export class VersionManagerModel {
     return { pending, stableRoot, rootSize: blob.maxSize } satisfies Ticket;
   }
 
+  /** Versions that are not visible. */
+  pending(blobId: number): number[] {
+    return [...(this.#blobs.get(blobId)?.pending.keys() ?? [])];
+  }
+
   publish(blobId: number, version: number): boolean {
     const blob = this.#blobs.get(blobId);
     const published = blob?.pending.get(version);
