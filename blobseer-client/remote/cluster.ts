@@ -1,11 +1,15 @@
 /** Clients of all programs of a BlobSeer, as its configuration file names them. */
 import { DataProviders } from './data-provider.ts';
 import type { Deployment } from './deployment.ts';
-import { MetadataProviders } from './metadata-providers.ts';
+import { type MetadataOptions, MetadataProviders } from './metadata-providers.ts';
 import { ProviderManager } from './provider-manager.ts';
 import { Security } from './security.ts';
 import { Transport, type TransportOptions } from './transport.ts';
 import { VersionManager } from './version-manager.ts';
+
+export interface ClusterOptions extends Omit<TransportOptions, 'security'> {
+  readonly metadata?: Pick<MetadataOptions, 'slowMs' | 'suspectMs'>;
+}
 
 export class Cluster {
   readonly deployment: Deployment;
@@ -19,7 +23,7 @@ export class Cluster {
    * `archiveVersion` is part of every metadata key: that of the deployment, see `connect`. Throws
    * where the deployment's secret or certificates cannot be used.
    */
-  constructor(deployment: Deployment, options: Omit<TransportOptions, 'security'> = {}) {
+  constructor(deployment: Deployment, { metadata, ...options }: ClusterOptions = {}) {
     this.deployment = deployment;
     const { security } = deployment;
     this.transport = new Transport({
@@ -29,14 +33,11 @@ export class Cluster {
     this.versionManager = new VersionManager(this.transport, deployment.versionManager);
     this.providerManager = new ProviderManager(this.transport, deployment.providerManager);
     this.dataProviders = new DataProviders(this.transport);
-    this.metadata = new MetadataProviders(this.transport, deployment);
+    this.metadata = new MetadataProviders(this.transport, { ...deployment, ...metadata });
   }
 
   /** Asks the version manager first how the deployment writes its archives. Throws `unavailable`. */
-  static async connect(
-    deployment: Deployment,
-    options: Omit<TransportOptions, 'security'> = {},
-  ): Promise<Cluster> {
+  static async connect(deployment: Deployment, options: ClusterOptions = {}): Promise<Cluster> {
     const first = new Cluster(deployment, options);
     try {
       const archiveVersion = await first.versionManager.archiveVersion();

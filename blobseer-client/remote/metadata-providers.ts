@@ -34,6 +34,10 @@ export interface MetadataOptions {
   /** In the order that all clients of the deployment have in their configuration. */
   readonly gateways: readonly Address[];
   readonly replication: number;
+  /** A gateway that has not answered by then is not waited for where others will do. */
+  readonly slowMs?: number;
+  /** One that failed is asked last for so long. */
+  readonly suspectMs?: number;
   /** A clock that only rises. */
   readonly nowMs?: () => number;
 }
@@ -55,20 +59,20 @@ type Batch = readonly [gateway: number, positions: readonly number[]];
 
 /** Made once. */
 const notNeeded = new Error('others were faster');
-/** A gateway that has not answered by then is not waited for where others will do. */
-const slowGatewayMs = 1500;
-/** One that failed is asked last for so long. */
-const suspectMs = 10_000;
+const defaults = { slowMs: 1500, suspectMs: 10_000 };
 
 export class MetadataProviders {
   readonly #transport: Transport;
   readonly #gateways: readonly Address[];
   readonly #replication: number;
+  readonly #slowMs: number;
+  readonly #suspectMs: number;
   readonly #nowMs: () => number;
   /** Gateways that failed, and until when that counts. */
   readonly #suspects = new Map<number, number>();
 
-  constructor(transport: Transport, { gateways, replication, nowMs }: MetadataOptions) {
+  constructor(transport: Transport, options: MetadataOptions) {
+    const { gateways, replication, nowMs } = options;
     if (gateways.length === 0 || !(Number.isInteger(replication) && replication >= 1)) {
       throw new BlobSeerError(
         'invalid-argument',
@@ -78,6 +82,8 @@ export class MetadataProviders {
     this.#transport = transport;
     this.#gateways = gateways;
     this.#replication = replication;
+    this.#slowMs = options.slowMs ?? defaults.slowMs;
+    this.#suspectMs = options.suspectMs ?? defaults.suspectMs;
     this.#nowMs = nowMs ?? (() => performance.now());
   }
 
@@ -202,7 +208,7 @@ export class MetadataProviders {
   }
 
   #suspect(gateway: number): void {
-    this.#suspects.set(gateway, this.#nowMs() + suspectMs);
+    this.#suspects.set(gateway, this.#nowMs() + this.#suspectMs);
   }
 
   /** First those that answered last time; the others where a record found none of them. */
@@ -264,7 +270,7 @@ export class MetadataProviders {
     signal?.addEventListener('abort', onAbort, { once: true });
     const poll = setInterval(() => {
       if (isEnough()) ended.abort(notNeeded);
-    }, slowGatewayMs);
+    }, this.#slowMs);
     try {
       await run(ended.signal);
     } finally {
@@ -290,7 +296,7 @@ export class MetadataProviders {
         if (gateway !== undefined) append(positions, gateway, position);
       }
       const isLast = replica === this.#replication - 1;
-      const patience = isLast ? {} : { deadlineMs: slowGatewayMs };
+      const patience = isLast ? {} : { deadlineMs: this.#slowMs };
       await this.#inBatches(positions, async ([gateway, batch]) => {
         try {
           const request = { keys: batch.map((position) => keys[position]!), maxValueBytes };

@@ -4,7 +4,7 @@ import type { DataProviders } from '../data-provider.ts';
 import type { MetadataProviders } from '../metadata-providers.ts';
 import type { Address } from '../remote-error.ts';
 import type { Transport } from '../transport.ts';
-import { callDeadlineMs, releaseRetryMs, releasesAtOnce } from './limits.ts';
+import { type RemoteTimings, releasesAtOnce } from './limits.ts';
 import type { ProviderNumbers } from './provider-numbers.ts';
 import {
   type DeferredRecord,
@@ -23,11 +23,10 @@ export interface DeferredCallsParts {
   readonly metadata: MetadataProviders;
   readonly transport: Pick<Transport, 'isEntity'>;
   readonly gateways: readonly Address[];
+  readonly timings: RemoteTimings;
   /** A clock that only rises. */
   readonly nowMs: () => number;
 }
-
-const options = { deadlineMs: callDeadlineMs };
 
 export class DeferredCalls {
   readonly #parts: DeferredCallsParts;
@@ -48,7 +47,7 @@ export class DeferredCalls {
         if (await this.#tell(prefix)) hasMore = true;
         this.#retryAtMs.delete(name);
       } catch {
-        this.#retryAtMs.set(name, this.#parts.nowMs() + releaseRetryMs);
+        this.#retryAtMs.set(name, this.#parts.nowMs() + this.#parts.timings.retryMs);
       }
     }
     return hasMore;
@@ -86,19 +85,19 @@ export class DeferredCalls {
       const pairs = items.flatMap((key, index) =>
         index % 2 === 0 ? [[key, items[index + 1]!] as const] : [],
       );
-      await metadata.putOn(host.number, pairs, options);
+      await metadata.putOn(host.number, pairs);
       return;
     }
     const address = host.kind === 'gateway' ? gateways[host.number] : numbers.address(host.number);
     if (address === undefined) return;
     const isEntity = await transport.isEntity(address);
     if (call === 'release-pages') {
-      if (isEntity) await dataProviders.release(address, items, options);
-      else await dataProviders.bury(address, items, options);
+      if (isEntity) await dataProviders.release(address, items);
+      else await dataProviders.bury(address, items);
     } else if (isEntity && call === 'release-writes') {
-      await dataProviders.releaseWrites(address, items, options);
+      await dataProviders.releaseWrites(address, items);
     } else if (isEntity) {
-      await metadata.releaseOn(host.number, items, options);
+      await metadata.releaseOn(host.number, items);
     }
   }
 }

@@ -9,8 +9,8 @@ import { idKey } from '../../embedded/records.ts';
 import type { Store, Table, Transaction } from '../../store.ts';
 import { type OwnTicket, type VersionManager, WritableBlob } from '../version-manager.ts';
 import type { ClusterState, Life } from './cluster-state.ts';
-import { blobsAhead, callDeadlineMs, fastForwardAtOnce } from './limits.ts';
-import { isAway, patiently } from './patience.ts';
+import { blobsAhead, fastForwardAtOnce } from './limits.ts';
+import { isAway, type Patience } from './patience.ts';
 import { decodeHome, encodeHome } from './records.ts';
 
 export interface Home {
@@ -25,6 +25,7 @@ export interface HomesParts {
   readonly homes: Table;
   readonly cluster: ClusterState;
   readonly versionManager: Pick<VersionManager, 'create' | 'publish'>;
+  readonly patience: Patience;
   /** Replicas of each page: what new blobs are created with. */
   readonly replication: number;
 }
@@ -95,15 +96,15 @@ export class Homes {
 
   /** Undefined where its id was in use before. */
   async #createOne(pageSize: number): Promise<Home | undefined> {
-    const { store, cluster, versionManager, replication } = this.#parts;
+    const { store, cluster, versionManager, patience, replication } = this.#parts;
     const newBlob = { pageSize, ftInfo: replication };
     let life: Life | undefined;
     // One that was created unheard is one more that nobody uses.
-    const blob = await patiently(() => {
+    const blob = await patience.repeat(() => {
       // Read before each call: what is in use by then was created before.
       store.refresh();
       life = cluster.life();
-      return versionManager.create(newBlob, { deadlineMs: callDeadlineMs });
+      return versionManager.create(newBlob);
     }, isAway);
     const { epoch, floor, highestId } = life!;
     if (blob.blobId > highestId) return { blob, epoch, lastVersion: 0 };
@@ -130,8 +131,7 @@ export class Homes {
 
   /** It has given us a ticket of somebody else's blob, which must not wait for us. No node of it may be written. */
   async strayed(home: Pick<Home, 'epoch'>, { interval }: TakenTicket): Promise<void> {
-    const options = { deadlineMs: callDeadlineMs };
-    await this.#parts.versionManager.publish(interval, options).catch(() => false);
+    await this.#parts.versionManager.publish(interval).catch(() => false);
     await this.lost(home);
   }
 

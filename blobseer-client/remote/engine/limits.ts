@@ -15,26 +15,12 @@ export const maxRecordedLeaves = 16;
 /** Leaves of the trees read last, in blocks of `treeFanOut`. */
 export const maxCachedLeafBlocks = 256;
 
-/** A provider that has not answered by then gets company: another one is asked too. */
-export const slowProviderMs = 1500;
-/** Of one call that carries pages; the original ends an exchange after 30 s. */
-export const pageCallDeadlineMs = 20_000;
-/** A provider that failed is avoided for so long, as far as there are others. */
-export const suspectMs = 10_000;
-/** Groups of providers asked for at once, and how long they are good: free space changes, providers die. */
+/** Groups of providers asked for at once. */
 export const groupsAtOnce = 128;
-export const groupsGoodMs = 5000;
 /** When fewer are left, the next are asked for in the background. */
 export const fewGroups = groupsAtOnce / 4;
-/** The provider manager is not waited for longer: those it named last serve on. */
-export const providersDeadlineMs = 2000;
 /** Blobs created ahead, for each page size. */
 export const blobsAhead = 8;
-/** A manager that cannot be reached is given so long to come back, before the write is refused. */
-export const managerPatienceMs = 5000;
-export const managerRetryMs = 100;
-/** Of calls to managers and of metadata. */
-export const callDeadlineMs = 10_000;
 /** A write whose version was taken from it goes to another blob, so often at most. */
 export const maxTickets = 4;
 /** Blobs created at once to get past the ids of a version manager's former life. */
@@ -45,5 +31,36 @@ export const releasesAtOnce = 64;
 export const unitsPerRelease = 512;
 /** Keys in one call that releases. */
 export const maxKeysPerRelease = 512;
-/** A host that could not be reached for a release is tried again after so long. */
-export const releaseRetryMs = 5000;
+
+/** How long is waited for others. */
+export interface RemoteTimings {
+  /** A provider that has not answered by then gets company: another one is asked too. */
+  readonly slowMs: number;
+  /** A provider that failed is avoided for so long, as far as there are others. */
+  readonly suspectMs: number;
+  /** Of calls to managers and of metadata. */
+  readonly callDeadlineMs: number;
+  /** Of one call that carries pages; the original ends an exchange after 30 s. */
+  readonly pageCallDeadlineMs: number;
+  /** Groups of providers are good for so long: free space changes, providers die. */
+  readonly groupsGoodMs: number;
+  /** The provider manager is not waited for longer: those it named last serve on. */
+  readonly providersDeadlineMs: number;
+  /** A manager that cannot be reached is given so long to come back, before the write is refused. */
+  readonly managerPatienceMs: number;
+  readonly managerRetryMs: number;
+  /** A host that could not be told something is told again after so long. */
+  readonly retryMs: number;
+}
+
+export const remoteTimings: RemoteTimings = {
+  slowMs: 1500,
+  suspectMs: 10_000,
+  callDeadlineMs: 10_000,
+  pageCallDeadlineMs: 20_000,
+  groupsGoodMs: 5000,
+  providersDeadlineMs: 2000,
+  managerPatienceMs: 5000,
+  managerRetryMs: 100,
+  retryMs: 5000,
+};

@@ -5,7 +5,7 @@
 import { BlobSeerError } from '../../errors.ts';
 import type { DataProviders, PageWrite } from '../data-provider.ts';
 import { type Address, addressText } from '../remote-error.ts';
-import { pageCallDeadlineMs, slowProviderMs } from './limits.ts';
+import type { RemoteTimings } from './limits.ts';
 import type { ProviderPool } from './provider-pool.ts';
 
 export interface StoredPages {
@@ -20,11 +20,17 @@ const notNeeded = new Error('others were faster');
 
 export class PageStores {
   readonly #pool: ProviderPool;
-  readonly #providers: DataProviders;
+  readonly #providers: Pick<DataProviders, 'read' | 'write'>;
+  readonly #timings: RemoteTimings;
 
-  constructor(pool: ProviderPool, providers: DataProviders) {
+  constructor(
+    pool: ProviderPool,
+    providers: Pick<DataProviders, 'read' | 'write'>,
+    timings: RemoteTimings,
+  ) {
     this.#pool = pool;
     this.#providers = providers;
+    this.#timings = timings;
   }
 
   /**
@@ -67,9 +73,9 @@ export class PageStores {
           company = turnToAnother().catch((error: unknown) => {
             failure ??= error;
           });
-        }, slowProviderMs);
+        }, this.#timings.slowMs);
         try {
-          const options = { deadlineMs: pageCallDeadlineMs, signal: stopped.signal };
+          const options = { deadlineMs: this.#timings.pageCallDeadlineMs, signal: stopped.signal };
           await this.#providers.write(address, pages, options);
           if (stopped.signal.aborted) return;
           stored.push(address);
@@ -126,7 +132,7 @@ export class PageStores {
           const timer = setTimeout(() => {
             this.#pool.slow(address);
             askNext();
-          }, slowProviderMs);
+          }, this.#timings.slowMs);
           this.#readFrom(address, keys, maxPageBytes, stopped.signal)
             .then(resolve, (error: unknown) => {
               open--;
@@ -149,7 +155,7 @@ export class PageStores {
     maxPageBytes: number,
     signal: AbortSignal,
   ): Promise<Buffer[]> {
-    const options = { deadlineMs: pageCallDeadlineMs, signal };
+    const options = { deadlineMs: this.#timings.pageCallDeadlineMs, signal };
     const pages = await this.#providers.read(address, keys, maxPageBytes, options);
     return pages.map((page, index) => {
       if (page !== undefined) return page;

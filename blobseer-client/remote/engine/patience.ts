@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobSeerError } from '../../errors.ts';
 import { RemoteError } from '../remote-error.ts';
-import { managerPatienceMs, managerRetryMs } from './limits.ts';
+import type { RemoteTimings } from './limits.ts';
 
 export const isAway = (error: unknown): boolean =>
   error instanceof BlobSeerError && error.kind === 'unavailable';
@@ -11,18 +11,26 @@ export const isAway = (error: unknown): boolean =>
 export const wasNotReached = (error: unknown): boolean =>
   isAway(error) && error instanceof RemoteError && !error.mayHaveRun;
 
-/** Makes a call again while it fails in a way that `mayRepeat` lets pass. */
-export async function patiently<Result>(
-  call: () => Promise<Result>,
-  mayRepeat: (error: unknown) => boolean,
-): Promise<Result> {
-  const untilMs = performance.now() + managerPatienceMs;
-  for (;;) {
-    try {
-      return await call();
-    } catch (error) {
-      if (!mayRepeat(error) || performance.now() > untilMs) throw error;
-      await sleep(managerRetryMs);
+export class Patience {
+  readonly #timings: RemoteTimings;
+
+  constructor(timings: RemoteTimings) {
+    this.#timings = timings;
+  }
+
+  /** Makes a call again while it fails in a way that `mayRepeat` lets pass. */
+  async repeat<Result>(
+    call: () => Promise<Result>,
+    mayRepeat: (error: unknown) => boolean,
+  ): Promise<Result> {
+    const untilMs = performance.now() + this.#timings.managerPatienceMs;
+    for (;;) {
+      try {
+        return await call();
+      } catch (error) {
+        if (!mayRepeat(error) || performance.now() > untilMs) throw error;
+        await sleep(this.#timings.managerRetryMs);
+      }
     }
   }
 }

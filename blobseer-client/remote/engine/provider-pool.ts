@@ -6,7 +6,7 @@
 import { BlobSeerError } from '../../errors.ts';
 import type { ProviderManager } from '../provider-manager.ts';
 import { type Address, addressText } from '../remote-error.ts';
-import { fewGroups, groupsAtOnce, groupsGoodMs, providersDeadlineMs, suspectMs } from './limits.ts';
+import { fewGroups, groupsAtOnce, type RemoteTimings } from './limits.ts';
 
 export interface ProviderPoolOptions {
   readonly manager: Pick<ProviderManager, 'providers'>;
@@ -14,6 +14,7 @@ export interface ProviderPoolOptions {
   readonly report: (failed: Address) => Promise<void>;
   /** Providers in a group: replicas of each page. */
   readonly replication: number;
+  readonly timings: RemoteTimings;
   /** A clock that only rises. */
   readonly nowMs: () => number;
 }
@@ -22,6 +23,7 @@ export class ProviderPool {
   readonly #manager: ProviderPoolOptions['manager'];
   readonly #report: ProviderPoolOptions['report'];
   readonly #replication: number;
+  readonly #timings: RemoteTimings;
   readonly #nowMs: () => number;
   #groups: Address[][] = [];
   #fetchedAtMs = Number.NEGATIVE_INFINITY;
@@ -31,7 +33,8 @@ export class ProviderPool {
   readonly #suspects = new Map<string, number>();
   #turn = 0;
 
-  constructor({ manager, report, replication, nowMs }: ProviderPoolOptions) {
+  constructor({ manager, report, replication, timings, nowMs }: ProviderPoolOptions) {
+    this.#timings = timings;
     this.#manager = manager;
     this.#report = report;
     this.#replication = replication;
@@ -44,7 +47,7 @@ export class ProviderPool {
 
   /** Different providers, as many as a page has replicas. Throws `no-space` or `unavailable`. */
   async group(): Promise<readonly Address[]> {
-    const isStale = this.#nowMs() - this.#fetchedAtMs > groupsGoodMs;
+    const isStale = this.#nowMs() - this.#fetchedAtMs > this.#timings.groupsGoodMs;
     if (this.#groups.length === 0) await this.#fetch();
     else if (isStale || this.#groups.length < fewGroups) void this.#fetch().catch(() => undefined);
     const group = this.#groups.pop() ?? this.#makeDo();
@@ -72,13 +75,13 @@ export class ProviderPool {
   /** It did not do what it was asked. */
   failed(address: Address): void {
     const isNews = !this.isSuspect(address);
-    this.#suspects.set(addressText(address), this.#nowMs() + suspectMs);
+    this.#suspects.set(addressText(address), this.#nowMs() + this.#timings.suspectMs);
     if (isNews) void this.#report(address).catch(() => undefined); // it hears of it by silence too
   }
 
   /** It is slow: others first, for a while. */
   slow(address: Address): void {
-    this.#suspects.set(addressText(address), this.#nowMs() + suspectMs);
+    this.#suspects.set(addressText(address), this.#nowMs() + this.#timings.suspectMs);
   }
 
   #fetch(): Promise<void> {
@@ -90,7 +93,7 @@ export class ProviderPool {
 
   async #ask(): Promise<void> {
     try {
-      const options = { deadlineMs: providersDeadlineMs };
+      const options = { deadlineMs: this.#timings.providersDeadlineMs };
       const groups: Address[][] = await this.#manager.providers(
         groupsAtOnce,
         this.#replication,

@@ -23,16 +23,17 @@ import { ClusterState, randomFirstId } from './cluster-state.ts';
 import { DeferredCalls } from './deferred-calls.ts';
 import { Homes } from './homes.ts';
 import {
-  callDeadlineMs,
   maxBytesUnderWay,
+  type RemoteTimings,
   remoteReadAheadBytes,
   remoteRunBytes,
+  remoteTimings,
 } from './limits.ts';
 import { PageNames } from './page-names.ts';
 import { RemotePageReader } from './page-reader.ts';
 import { PageStores } from './page-stores.ts';
 import { RemotePageWriter } from './page-writer.ts';
-import { isAway, patiently } from './patience.ts';
+import { isAway, Patience } from './patience.ts';
 import { Placements } from './placements.ts';
 import { ProviderNumbers } from './provider-numbers.ts';
 import { ProviderPool } from './provider-pool.ts';
@@ -47,10 +48,13 @@ export interface RemoteOptions extends EngineOptions {
   readonly deployment: Deployment;
   /** Data providers that keep each page. */
   readonly replication: number;
+  /** Where they are to differ from the default. */
+  readonly timings?: Partial<RemoteTimings>;
 }
 
 export async function openRemote(options: RemoteOptions): Promise<RemoteBlobSeer> {
   const { deployment } = options;
+  const timings = { ...remoteTimings, ...options.timings };
   const opened = await openDirectory({
     ...options,
     disk: nodeDisk,
@@ -62,10 +66,12 @@ export async function openRemote(options: RemoteOptions): Promise<RemoteBlobSeer
     const tables = openRemoteTables(environment);
     const cluster = new ClusterState(environment, tables.cluster);
     const { archiveVersion, writeTag } = await cluster.open(deployment, () =>
-      askArchiveVersion(deployment),
+      askArchiveVersion(deployment, timings),
     );
-    const clients = new Cluster(deployment, { archiveVersion });
-    const parts = partsOf(options, { ...opened, tables, cluster, clients, writeTag });
+    const { slowMs, suspectMs, callDeadlineMs: deadlineMs } = timings;
+    const metadata = { slowMs, suspectMs };
+    const clients = new Cluster(deployment, { archiveVersion, deadlineMs, metadata });
+    const parts = partsOf(options, { ...opened, tables, cluster, clients, writeTag, timings });
     return new RemoteBlobSeer(options, parts, clients);
   } catch (error) {
     await instance.unregister().catch(() => undefined);
@@ -74,11 +80,11 @@ export async function openRemote(options: RemoteOptions): Promise<RemoteBlobSeer
   }
 }
 
-async function askArchiveVersion(deployment: Deployment): Promise<number> {
-  const { transport, versionManager } = new Cluster(deployment);
-  const options = { deadlineMs: callDeadlineMs };
+async function askArchiveVersion(deployment: Deployment, timings: RemoteTimings): Promise<number> {
+  const { callDeadlineMs: deadlineMs } = timings;
+  const { transport, versionManager } = new Cluster(deployment, { deadlineMs });
   try {
-    return await patiently(() => versionManager.archiveVersion(options), isAway);
+    return await new Patience(timings).repeat(() => versionManager.archiveVersion(), isAway);
   } finally {
     transport.close();
   }
@@ -89,6 +95,7 @@ interface Opened extends Awaited<ReturnType<typeof openDirectory>> {
   readonly cluster: ClusterState;
   readonly clients: Cluster;
   readonly writeTag: Buffer;
+  readonly timings: RemoteTimings;
 }
 
 interface RemoteParts {
@@ -98,20 +105,21 @@ interface RemoteParts {
 
 function partsOf(
   { deployment, replication }: RemoteOptions,
-  { environment: store, ids, instance, tables, cluster, clients, writeTag }: Opened,
+  { environment: store, ids, instance, tables, cluster, clients, writeTag, timings }: Opened,
 ): RemoteParts {
   const nowMs = () => performance.now();
   const { gateways } = deployment;
   const refresh = (): void => store.refresh();
   const { transport, versionManager: client, dataProviders, metadata } = clients;
   const manager = clients.providerManager;
+  const patience = new Patience(timings);
   const numbers = new ProviderNumbers(store, tables.providers);
   const placements = new Placements(tables.writes, numbers, new PageNames(writeTag));
   const report = async (failed: Address): Promise<void> => {
     if (await transport.isEntity(deployment.providerManager)) await manager.reportFailed(failed);
   };
-  const pool = new ProviderPool({ manager, report, replication, nowMs });
-  const stores = new PageStores(pool, dataProviders);
+  const pool = new ProviderPool({ manager, report, replication, timings, nowMs });
+  const stores = new PageStores(pool, dataProviders, timings);
   const trees = new TreeReader(metadata, placements, refresh);
   const releases = new Releases({ store, tables, placements, numbers, metadata });
   const deferred = new DeferredCalls({
@@ -122,6 +130,7 @@ function partsOf(
     metadata,
     transport,
     gateways,
+    timings,
     nowMs,
   });
   const homes = new Homes({
@@ -129,6 +138,7 @@ function partsOf(
     homes: tables.homes,
     cluster,
     versionManager: client,
+    patience,
     replication,
   });
   const repairs = new Repairs({
@@ -144,6 +154,7 @@ function partsOf(
     },
     transport,
     versionManager: deployment.versionManager,
+    timings,
     nowMs,
   });
   const versions = new RemoteVersionManager({
@@ -154,6 +165,7 @@ function partsOf(
     metadata,
     trees,
     client,
+    patience,
     releases,
     repairs,
   });

@@ -10,7 +10,7 @@ import type { Transport } from '../transport.ts';
 import type { RepairTools } from '../unchanged-version.ts';
 import type { ClusterState } from './cluster-state.ts';
 import { continuesAfter, type Homes } from './homes.ts';
-import { callDeadlineMs, releaseRetryMs, releasesAtOnce } from './limits.ts';
+import { type RemoteTimings, releasesAtOnce } from './limits.ts';
 import { decodeRepair, encodeRepair, type HomeRecord, type RepairRecord } from './records.ts';
 import type { RemoteTables } from './tables.ts';
 
@@ -23,14 +23,13 @@ export interface RepairsParts {
   readonly tools: RepairTools;
   readonly transport: Pick<Transport, 'isEntity'>;
   readonly versionManager: Address;
+  readonly timings: RemoteTimings;
   /** A clock that only rises. */
   readonly nowMs: () => number;
 }
 
 /** The blob, in which life of the version manager, and what we know to be published of it. */
 type Abandoned = Pick<HomeRecord, 'blobId' | 'epoch' | 'lastVersion'>;
-
-const options = { deadlineMs: callDeadlineMs };
 
 export class Repairs {
   readonly #parts: RepairsParts;
@@ -57,11 +56,11 @@ export class Repairs {
 
   /** True when there may be more. */
   async slice(): Promise<boolean> {
-    const { store, tables, cluster, transport, versionManager, nowMs } = this.#parts;
+    const { store, tables, cluster, transport, versionManager, timings, nowMs } = this.#parts;
     store.refresh();
     const rows = this.#rows();
     if (rows.length === 0 || this.#retryAtMs > nowMs()) return false;
-    this.#retryAtMs = nowMs() + releaseRetryMs;
+    this.#retryAtMs = nowMs() + timings.retryMs;
     const seesToItself = await transport.isEntity(versionManager);
     for (const { key, value } of rows) {
       const blobId = key.readUInt32BE();
@@ -96,7 +95,7 @@ export class Repairs {
       transaction.put(tables.repairs, keyOf(blobId), encodeRepair({ ...record, plan })),
     );
     try {
-      await repair(plan, versions, tools, options);
+      await repair(plan, versions, tools);
     } catch (error) {
       // The version manager was restarted: there is nothing to repair any more.
       if (!(error instanceof BlobSeerError && error.kind === 'not-found')) throw error;
@@ -109,7 +108,7 @@ export class Repairs {
     { epoch, lastVersion }: RepairRecord,
   ): Promise<RepairPlan | undefined> {
     const { homes, versions } = this.#parts;
-    const plan = await planRepair(versions, blobId, options);
+    const plan = await planRepair(versions, blobId);
     if (plan === undefined) return undefined;
     const { interval } = plan.versions.at(-1)!;
     const pending = plan.versions.slice(0, -1);

@@ -25,16 +25,14 @@ import type { OwnTicket, VersionManager as VersionManagerClient } from '../versi
 import type { Segment } from '../wire/records.ts';
 import { treeOver } from '../wire/tree.ts';
 import type { Home, Homes } from './homes.ts';
-import { callDeadlineMs, maxRecordedLeaves, maxTickets } from './limits.ts';
-import { patiently, wasNotReached } from './patience.ts';
+import { maxRecordedLeaves, maxTickets } from './limits.ts';
+import { type Patience, wasNotReached } from './patience.ts';
 import { type Placements, providersIn } from './placements.ts';
 import { encodeTicket, type RemoteTree, remoteTreeCodec } from './records.ts';
 import type { Releases } from './releases.ts';
 import type { Repairs } from './repairs.ts';
 import type { RemoteTables } from './tables.ts';
 import type { TreeReader } from './tree-reader.ts';
-
-const options = { deadlineMs: callDeadlineMs };
 
 export interface RemoteVersionManagerParts {
   readonly store: Store;
@@ -44,6 +42,7 @@ export interface RemoteVersionManagerParts {
   readonly metadata: MetadataProviders;
   readonly trees: TreeReader;
   readonly client: Pick<VersionManagerClient, 'publish' | 'writeTicket'>;
+  readonly patience: Patience;
   readonly releases: Releases;
   readonly repairs: Repairs;
 }
@@ -140,7 +139,7 @@ export class RemoteVersionManager
       throw error;
     }
     try {
-      const isOurs = await this.#parts.client.publish(interval, options);
+      const isOurs = await this.#parts.client.publish(interval);
       return isOurs ? { ...written, home, version, root: root.node } : undefined;
     } catch {
       // Whatever has happened: only the answer that it is published makes it ours.
@@ -157,13 +156,10 @@ export class RemoteVersionManager
 
   /** Undefined where there is none for this write in that blob. */
   async #ticket(home: Home, size: number): Promise<OwnTicket | undefined> {
-    const { client, homes } = this.#parts;
+    const { client, homes, patience } = this.#parts;
     let ticket: OwnTicket;
     try {
-      ticket = await patiently(
-        () => client.writeTicket(home.blob, 0, size, options),
-        wasNotReached,
-      );
+      ticket = await patience.repeat(() => client.writeTicket(home.blob, 0, size), wasNotReached);
     } catch (error) {
       if (error instanceof BlobSeerError && error.kind === 'not-found') {
         await homes.lost(home);
@@ -205,9 +201,8 @@ export class RemoteVersionManager
         },
         changed,
       }),
-      options,
     );
-    const missed = await metadata.put({ nodes, pages }, options);
+    const missed = await metadata.put({ nodes, pages });
     const pageKeys = changed.flatMap(([, key]) => (key === null ? [] : [key]));
     return { nodes: nodes.map(({ segment }) => segment), pageKeys, missed };
   }

@@ -257,12 +257,13 @@ export class OriginalCluster implements AsyncDisposable {
   async open(
     options: Partial<RemoteOptions> & { readonly name?: string } = {},
   ): Promise<RemoteBlobSeer> {
-    const { name = `gateway-${this.#opened++}`, ...rest } = options;
+    const { name = `gateway-${this.#opened++}`, timings, ...rest } = options;
     const engine = await openRemote({
       directory: path.join(this.directory, name),
       role: 'alone',
       deployment: this.deployment,
       replication: 2,
+      timings: { retryMs: 0, managerRetryMs: 1, ...timings },
       ...rest,
     });
     this.#engines.add(engine);
