@@ -11,6 +11,7 @@ const maxProviders = 65_535;
 export class ProviderNumbers {
   readonly #store: Store;
   readonly #table: Table;
+  /** As they were seen last, some perhaps in a commit that was undone. */
   readonly #numbers = new Map<string, number>();
   readonly #addresses = new Map<number, Address>();
 
@@ -23,16 +24,10 @@ export class ProviderNumbers {
   numberFor(transaction: Transaction, address: Address): number {
     const text = addressText(address);
     const known = this.#numbers.get(text);
-    // A number remembered from a commit that was undone is not in the table.
-    if (known !== undefined && this.#table.has(keyOf(known))) return known;
-    this.#load();
-    const found = this.#numbers.get(text);
-    if (found !== undefined) return found;
-    const [last] = this.#table.keys({ reverse: true, limit: 1 });
-    const number = (last?.readUInt16BE() ?? 0) + 1;
-    if (number > maxProviders) throw new BlobSeerError('no-space', 'too many data providers');
-    transaction.put(this.#table, keyOf(number), Buffer.from(text));
-    this.#remember(number, text);
+    // The commit in which it was given may have been undone, and others have given it to another address.
+    if (known !== undefined && this.#table.get(keyOf(known))?.toString() === text) return known;
+    const number = this.#find(text) ?? this.#give(transaction, text);
+    this.#numbers.set(text, number);
     return number;
   }
 
@@ -41,25 +36,33 @@ export class ProviderNumbers {
     const known = this.#addresses.get(number);
     if (known !== undefined) return known;
     this.#store.refresh();
-    this.#load();
-    const found = this.#addresses.get(number);
-    if (found === undefined) throw new BlobSeerError('corrupt', `no data provider ${number}`);
-    return found;
+    const text = this.#table.get(keyOf(number))?.toString();
+    if (text === undefined) throw new BlobSeerError('corrupt', `no data provider ${number}`);
+    const address = parseAddress(text);
+    this.#addresses.set(number, address);
+    return address;
   }
 
-  #load(): void {
-    this.#numbers.clear();
+  #find(text: string): number | undefined {
     for (const { key, value } of this.#table.range({ limit: maxProviders })) {
-      this.#remember(key.readUInt16BE(), value.toString());
+      if (value.toString() === text) return key.readUInt16BE();
     }
+    return undefined;
   }
 
-  #remember(number: number, text: string): void {
-    const colon = text.lastIndexOf(':');
-    const host = text.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
-    this.#numbers.set(text, number);
-    this.#addresses.set(number, { host, port: Number(text.slice(colon + 1)) });
+  #give(transaction: Transaction, text: string): number {
+    const [last] = this.#table.keys({ reverse: true, limit: 1 });
+    const number = (last?.readUInt16BE() ?? 0) + 1;
+    if (number > maxProviders) throw new BlobSeerError('no-space', 'too many data providers');
+    transaction.put(this.#table, keyOf(number), Buffer.from(text));
+    return number;
   }
+}
+
+function parseAddress(text: string): Address {
+  const colon = text.lastIndexOf(':');
+  const host = text.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+  return { host, port: Number(text.slice(colon + 1)) };
 }
 
 function keyOf(number: number): Buffer {
