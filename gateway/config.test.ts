@@ -37,6 +37,8 @@ describe('sources', () => {
       dataDirectory: '/work-dir/data',
       listen: [{ host: '127.0.0.1', port: 9000, secure: false }],
       workers: 1,
+      blobseerFile: undefined,
+      replication: 2,
       domains: [],
       trustedProxies: [],
       publicHosts: [],
@@ -47,6 +49,14 @@ describe('sources', () => {
       rootCredentials: undefined,
     });
     assert.ok(Object.isFrozen(config));
+  });
+
+  test("a BlobSeer's file is found beside what names it", () => {
+    const config = file('remote.yaml', 'blobseer: cluster.cfg\nreplication: 3\n');
+    const { config: got } = load({ config: [config] });
+    assert.equal(got.blobseerFile, path.join(path.dirname(config), 'cluster.cfg'));
+    assert.equal(got.replication, 3);
+    assert.equal(load({ blobseer: ['b.cfg'] }).config.blobseerFile, '/work-dir/b.cfg');
   });
 
   test('a switch is on by its flag alone, by a word, or by a boolean of the file', () => {
@@ -156,6 +166,7 @@ describe('sources', () => {
 describe('values', () => {
   for (const [name, texts] of Object.entries({
     workers: ['0', '-1', '1.5', 'many', '257', ''],
+    replication: ['0', '17', 'two'],
     listen: ['9000', 'a:b', 'host:65536', 'ftp://a:1', '::1:9000', 'a:1/x'],
     domain: ['http://a', 'a:9000', '-a.example', 'a..b', 'ä.example'],
     region: ['us east', 'a/b', ''],

@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
-import { Blob } from '../../blobseer-client/blob.ts';
 import {
   BlobModel,
   collect,
@@ -10,7 +9,7 @@ import {
   stepSequences,
 } from '../../blobseer-client/contract/blob-model.ts';
 import { testProviders, testVersionManager } from '../../blobseer-client/contract/roles.ts';
-import type { RemoteBlobSeer } from '../../blobseer-client/index.ts';
+import { Blob, type RemoteBlobSeer } from '../../blobseer-client/index.ts';
 import { LocalCluster } from './testing/local-cluster.ts';
 
 let cluster: LocalCluster;
