@@ -147,6 +147,26 @@ test('full providers are not handed out, and those of a group differ', async () 
   await remove();
 });
 
+test('all pages of a large write of the C++ client get their providers at once', async () => {
+  const { start, remove } = await opened();
+  const manager = await start();
+  const all = Array.from({ length: 7 }, (_, index) => `10.0.0.${index}`);
+  for (const host of all) await manager.report(host);
+  const count = 2 ** 18;
+  const shares = new Map(all.map((host) => [host, 0]));
+  const hosts = (await manager.hosts(count, 2)) as string[];
+  for (const [at, host] of hosts.entries()) {
+    shares.set(host, shares.get(host)! + 1);
+    assert.notEqual(host, hosts[at ^ 1], 'replicas of a page');
+  }
+  for (const share of shares.values()) {
+    assert.ok(Math.abs(share - count / all.length) <= 1, `${share}`);
+  }
+  assert.equal(await manager.hosts(count + 2, 2), status.noResources);
+  await manager.close();
+  await remove();
+});
+
 test('a provider that failed somebody is not handed out until it reports again', async () => {
   const { time, start, remove } = await opened();
   const first = await start();

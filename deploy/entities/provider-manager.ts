@@ -10,7 +10,6 @@ import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import {
   failureCalls,
   maxGroupSize,
-  maxProvidersAtOnce,
   type ProviderReport,
   type ProvidersRequest,
   providerManagerCalls,
@@ -28,6 +27,8 @@ const maxSilenceMs = 100_000;
 const firstSilenceMs = 75_000;
 /** More programs than any deployment has: whoever can reach us can report. */
 const maxProviders = 4096;
+/** The C++ client asks for all pages of a write at once, times their replicas: a GiB in pages of 4 KiB. */
+const maxHandedOut = 2 ** 18;
 /** In the statistics, which have to fit an answer. */
 const maxListed = 128;
 const noSpace = (message: string): BlobSeerError => new BlobSeerError('no-space', message);
@@ -129,7 +130,7 @@ export class ProviderManager {
       );
     }
     // The original tries, handing out as far as it gets; the answer is the same.
-    if (count > maxProvidersAtOnce || groupSize > maxGroupSize) {
+    if (count > maxHandedOut || groupSize > maxGroupSize) {
       throw noSpace(`no ${count} providers in groups of ${groupSize}`);
     }
     await this.#dropSilent(this.#nowMs());
@@ -192,8 +193,13 @@ export class ProviderManager {
 
   /** Behind those of the same rank. */
   #insert(member: Member): void {
-    const at = this.#members.findIndex((one) => isBefore(member, one));
-    this.#members.splice(at < 0 ? this.#members.length : at, 0, member);
+    let [at, end] = [0, this.#members.length];
+    while (at < end) {
+      const middle = (at + end) >>> 1;
+      if (isBefore(member, this.#members[middle]!)) end = middle;
+      else at = middle + 1;
+    }
+    this.#members.splice(at, 0, member);
   }
 
   async #dropSilent(nowMs: number): Promise<void> {
