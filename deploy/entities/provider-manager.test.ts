@@ -100,6 +100,19 @@ test('a provider that reports every second is missed within seconds, one of the 
   await remove();
 });
 
+test('a provider of the original that is started again stays known until its next report', async () => {
+  const { time, start, remove } = await opened();
+  const manager = await start();
+  for (const atMs of [0, 2, 32, 62, 65, 95]) {
+    time.nowMs = atMs * secondMs;
+    await manager.report('10.0.0.2');
+    time.nowMs += 29 * secondMs;
+    assert.deepEqual(await manager.hosts(1), ['10.0.0.2'], `${atMs}`);
+  }
+  await manager.close();
+  await remove();
+});
+
 test('who was known is known after a restart, and missed if it does not report', async () => {
   const { time, start, remove } = await opened();
   const first = await start();

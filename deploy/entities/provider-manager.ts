@@ -23,7 +23,7 @@ import type { EntityTable } from './state.ts';
 const missedReports = 3;
 const minSilenceMs = 4000;
 const maxSilenceMs = 100_000;
-/** Until its second report nobody knows how often it will come: one of the original's reports in 30 s. */
+/** Until its third report nobody knows how often it will come: one of the original's reports in 30 s. */
 const firstSilenceMs = 75_000;
 /** More programs than any deployment has: whoever can reach us can report. */
 const maxProviders = 4096;
@@ -38,6 +38,8 @@ interface Member extends Provider {
   /** Rises with each time it is handed out. */
   score: number;
   reportedAtMs: number;
+  /** Between its last two reports. */
+  intervalMs: number;
   silenceMs: number;
   /** Somebody said so after its last report. */
   hasFailed: boolean;
@@ -68,8 +70,8 @@ export class ProviderManager {
     for (const { key, value } of this.#known.range({ limit: maxProviders })) {
       const [host = '', service = ''] = key.toString().split(' ');
       const [freeBytes, silenceMs] = [value.readDoubleBE(0), value.readDoubleBE(8)];
-      const member = { host, service, freeBytes, silenceMs, score: 0, hasFailed: false };
-      this.#insert({ ...member, reportedAtMs: nowMs() });
+      const times = { reportedAtMs: nowMs(), intervalMs: silenceMs / missedReports, silenceMs };
+      this.#insert({ host, service, freeBytes, score: 0, ...times, hasFailed: false });
     }
     const { update, get } = providerManagerCalls;
     this.methods = [
@@ -89,7 +91,8 @@ export class ProviderManager {
     if (known === undefined) {
       if (this.#members.length >= maxProviders) throw noSpace('too many providers');
       const score = this.#lowestScore();
-      const times = { reportedAtMs: nowMs, silenceMs: firstSilenceMs };
+      const silenceMs = firstSilenceMs;
+      const times = { reportedAtMs: nowMs, intervalMs: silenceMs / missedReports, silenceMs };
       const member = { host, service, freeBytes, score, ...times, hasFailed: false };
       this.#insert(member);
       this.#log.info({ host, service, freeBytes }, 'a data provider joined');
@@ -97,10 +100,13 @@ export class ProviderManager {
       return;
     }
     const intervalMs = nowMs - known.reportedAtMs;
-    const silenceMs = Math.min(maxSilenceMs, Math.max(minSilenceMs, missedReports * intervalMs));
+    // One that was started again reports early, once: it takes two short intervals to be a frequent one.
+    const longestMs = missedReports * Math.max(intervalMs, known.intervalMs);
+    const silenceMs = Math.min(maxSilenceMs, Math.max(minSilenceMs, longestMs));
     // Reports that come in pairs must not make it look faster than it is for long: kept when it differs a lot.
     const hasChanged = silenceMs > 2 * known.silenceMs || 2 * silenceMs < known.silenceMs;
     known.reportedAtMs = nowMs;
+    known.intervalMs = intervalMs;
     known.silenceMs = silenceMs;
     known.freeBytes = freeBytes;
     const isBack = known.hasFailed;
