@@ -93,6 +93,33 @@ test('whoever keeps a request half sent, or sends nothing, is cut', async () => 
   assert.match(JSON.stringify(line?.fields), /no whole exchange within 50 ms/);
 });
 
+test('one connection too many is refused, and the log says why', async () => {
+  await using served = await serving(() => [echo], { maxConnections: 2 });
+  const others = [await open(served), await open(served)];
+  while (served.server.connections < 2) await new Promise(setImmediate);
+  assert.equal((await exchangeBytes(served.server.port, request())).length, 0);
+  const [line] = served.log.lines;
+  assert.match(JSON.stringify(line?.fields), /2 connections are open already/);
+  assert.equal(served.server.numbers.refusals, 1);
+  others[0]!.destroy();
+  while (served.server.connections === 2) await new Promise(setImmediate);
+  assert.deepEqual(answersOf(await exchangeBytes(served.server.port, request())), [[]]);
+});
+
+test('forty C++ clients are served at once, each with the 32 connections that it may open', async () => {
+  await using served = await serving(() => [echo]);
+  const sockets: Socket[] = [];
+  for (let count = 0; count < 40 * 32; count++) sockets.push(connect(served.address));
+  await Promise.all(
+    sockets.map(async (socket) => {
+      socket.write(request(Buffer.from('x')));
+      assert.equal((await once(socket, 'data')).length, 1);
+    }),
+  );
+  assert.equal(served.server.numbers.refusals, 0);
+  for (const socket of sockets) socket.destroy();
+});
+
 test('when memory is short, requests half sent give way to those that end', async () => {
   await using served = await serving(() => [echo], { memory: new MemoryBudget(2 ** 20) });
   const large = request(Buffer.alloc(2 ** 20 - 100, 1));

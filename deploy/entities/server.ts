@@ -22,7 +22,10 @@ export interface ServerOptions {
   readonly handshakeTimeoutMs?: number;
 }
 
-const defaultMaxConnections = 1024;
+/** A C++ client opens up to 32 at once, most of them to a few data providers: room for 250 clients. */
+const defaultMaxConnections = 8192;
+/** Those that come at once and are not accepted yet: one that finds no place tries again after a second. */
+const backlog = 4096;
 /** The original cuts its connections after as long; clients count on having it. */
 const defaultExchangeTimeoutMs = 30_000;
 const defaultHandshakeTimeoutMs = 10_000;
@@ -69,12 +72,17 @@ export class RpcServer {
     // A client may close its side and still wait for the answer.
     const settings = { allowHalfOpen: true, noDelay: true };
     this.#server = createServer(settings, (socket) => this.#accept(socket));
-    this.#server.maxConnections = options.maxConnections ?? defaultMaxConnections;
+    const maxConnections = options.maxConnections ?? defaultMaxConnections;
+    this.#server.maxConnections = maxConnections;
+    this.#server.on('drop', ({ remoteAddress = '', remotePort = 0 } = {}) => {
+      const peer = { host: plainHost(remoteAddress), port: remotePort };
+      this.#complain(peer, `${maxConnections} connections are open already`);
+    });
   }
 
   static async listen(options: ServerOptions): Promise<RpcServer> {
     const server = new RpcServer(options);
-    server.#server.listen(options.port, options.host);
+    server.#server.listen({ port: options.port, host: options.host, backlog });
     await once(server.#server, 'listening');
     server.#server.on('error', (err) => server.#log.error({ err }, 'the listener failed'));
     return server;
@@ -116,8 +124,7 @@ export class RpcServer {
       socket.destroy();
       return;
     }
-    const host = (socket.remoteAddress ?? '').replace(/^::ffff:/, '');
-    const peer = { host, port: socket.remotePort ?? 0 };
+    const peer = { host: plainHost(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 };
     if (this.#admission === undefined) this.#serve(socket, peer);
     else this.#admission.take(socket, peer);
   }
@@ -151,3 +158,6 @@ export class RpcServer {
     this.#complaintTimer.unref();
   }
 }
+
+/** An IPv4 address as such, where it comes as one of IPv6. */
+const plainHost = (address: string): string => address.replace(/^::ffff:/, '');
