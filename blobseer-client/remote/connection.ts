@@ -26,6 +26,8 @@ export interface ConnectionOptions {
   /** Until the other end is reached, and known where it has to be. */
   readonly connectTimeoutMs: number;
   readonly lookup: LookupFunction;
+  /** To be known by; without, the system chooses. */
+  readonly localAddress: string | undefined;
   /** Without, everything is plain. */
   readonly security: Security | undefined;
 }
@@ -66,13 +68,14 @@ export class Connection {
   constructor(address: Address, counters: ConnectionCounters, options: ConnectionOptions) {
     this.address = address;
     this.#counters = counters;
-    const { connectTimeoutMs, lookup, security } = options;
+    const { connectTimeoutMs, lookup, localAddress, security } = options;
     const { host, port } = address;
     this.#tcp = connect({
       host,
       port,
       noDelay: true,
       lookup,
+      ...(localAddress !== undefined && { localAddress }),
       onread: {
         buffer: () => this.#nextBuffer(),
         callback: (bytes, buffer) => this.#take(bytes, buffer as Buffer),

@@ -36,6 +36,8 @@ export interface TransportOptions {
   readonly maxIdleMs?: number;
   /** Version of Boost's archives: part of every metadata key, hence the same for all clients. */
   readonly archiveVersion?: number;
+  /** What connections come from, where others go by that; without, the system chooses. */
+  readonly localAddress?: string | undefined;
   /** Whom to speak to by TLS; without, everything is plain. */
   readonly security?: Security | undefined;
   /** A clock that only rises. */
@@ -118,12 +120,13 @@ export class Transport {
   };
 
   constructor(options: TransportOptions = {}) {
-    const { archiveVersion, security, nowMs, ...settings } = options;
+    const { archiveVersion, localAddress, security, nowMs, ...settings } = options;
     this.archiveVersion = archiveVersion ?? defaultArchiveVersion;
     this.#nowMs = nowMs ?? (() => performance.now());
     this.#settings = { ...defaults, ...settings };
     const { connectTimeoutMs } = this.#settings;
-    this.#connecting = { connectTimeoutMs, lookup: rememberingLookup(this.#nowMs), security };
+    const lookup = rememberingLookup(this.#nowMs);
+    this.#connecting = { connectTimeoutMs, lookup, localAddress, security };
     const uncounted = { connectionsOpened: 0, bytesSent: 0, bytesReceived: 0 };
     this.#discovery = new Discovery({
       open: (address) => this.#open(address, uncounted),

@@ -99,6 +99,21 @@ test('providers that are killed under load lose nothing of what they acknowledge
   transport.close();
 });
 
+test('a data provider is handed out by the address that it listens on', async () => {
+  await using cluster = new Cluster();
+  const [pmPort, dataPort] = await freePorts(2);
+  cluster.configure(pmPort!);
+  const manager = await cluster.start('provider-manager', 'pm', pmPort!);
+  const data = await cluster.start('data-provider', 'data', dataPort!, '127.0.0.5');
+  while (!data.log().includes('known to the provider manager')) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  const transport = new Transport({ deadlineMs: 5000 });
+  const groups = await new ProviderManager(transport, manager.address).providers(1, 1);
+  assert.deepEqual(groups, [[data.address]]);
+  transport.close();
+});
+
 test("a directory is one entity's alone, and of one role", async () => {
   await using cluster = new Cluster();
   const [port, other] = await freePorts(2);

@@ -66,7 +66,7 @@ interface Role {
   /** How it fares, beside what holds for every entity. */
   statistics?(): Statistics | Promise<Statistics>;
   /** What it does beside answering, once it is reachable; resolves with what ends that. */
-  readonly begin?: (port: number) => () => Promise<void>;
+  readonly begin?: (server: RpcServer) => () => Promise<void>;
   readonly close?: () => Promise<void>;
 }
 
@@ -91,7 +91,7 @@ export async function startEntity(options: EntityOptions): Promise<Entity> {
     });
     const methods = [...role.methods, ...about];
     const server = await RpcServer.listen({ host, port, methods, memory, security, log });
-    const end = role.begin?.(server.port);
+    const end = role.begin?.(server);
     return {
       port: server.port,
       async close(drainMs) {
@@ -156,26 +156,29 @@ async function dataProvider(
   return {
     methods: provider.methods,
     statistics: () => provider.statistics(),
-    begin: (port) => reporting(provider, `${port}`, options),
+    begin: (server) => reporting(provider, server, options),
     close: () => pages.close(),
   };
 }
 
-/** Tells the provider manager every second that this provider is there. The log hears of changes only. */
+/**
+ * Tells the provider manager every second that this provider is there. The log hears of changes only.
+ * Where a report comes from is where clients will look for the provider, so it must come from where that listens.
+ */
 function reporting(
   provider: DataProvider,
-  service: string,
+  { port, address: localAddress }: RpcServer,
   { providerManager: manager, security, log }: EntityOptions,
 ): () => Promise<void> {
   if (manager === undefined) return () => Promise.resolve();
-  const transport = new Transport({ deadlineMs: reportDeadlineMs, security });
+  const transport = new Transport({ deadlineMs: reportDeadlineMs, localAddress, security });
   const client = new ProviderManagerClient(transport, manager);
   const stopped = new AbortController();
   let isKnown: boolean | undefined;
   const report = async (): Promise<void> => {
     const at = addressText(manager);
     try {
-      await client.report(await provider.report(service));
+      await client.report(await provider.report(`${port}`));
       if (isKnown !== true) log.info({ providerManager: at }, 'known to the provider manager');
       isKnown = true;
     } catch (err) {

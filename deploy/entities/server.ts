@@ -89,7 +89,17 @@ export class RpcServer {
   }
 
   get port(): number {
-    return (this.#server.address() as AddressInfo).port;
+    return this.#bound.port;
+  }
+
+  /** What it listens on; undefined for every address of the machine. */
+  get address(): string | undefined {
+    const { address } = this.#bound;
+    return address === '0.0.0.0' || address === '::' ? undefined : address;
+  }
+
+  get #bound(): AddressInfo {
+    return this.#server.address() as AddressInfo;
   }
 
   get connections(): number {

@@ -52,9 +52,10 @@ ${others}
   }
 
   /** Resolves when it listens. The same name finds the same state again. */
-  async start(role: EntityRole, name: string, port: number): Promise<Program> {
+  async start(role: EntityRole, name: string, port: number, host = '127.0.0.1'): Promise<Program> {
     const data = path.join(this.directory, name);
-    const args = ['entity', role, '--config', this.#config, '--port', `${port}`, '--data', data];
+    const where = ['--listen', host, '--port', `${port}`, '--data', data];
+    const args = ['entity', role, '--config', this.#config, ...where];
     const child = spawn(process.execPath, [program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -79,7 +80,7 @@ ${others}
       return child.exitCode;
     };
     return {
-      address: { host: '127.0.0.1', port },
+      address: { host, port },
       pid: child.pid!,
       kill: async () => void (await end('SIGKILL')),
       stop: () => end('SIGTERM'),
