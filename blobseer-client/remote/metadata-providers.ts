@@ -21,7 +21,7 @@ import {
   type Segment,
   type TreeNode,
 } from './wire/records.ts';
-import { maxReleased, nodeStorageCalls } from './wire/storage-calls.ts';
+import { maxReleased, nodeStorageCalls, versionPrefixBytes } from './wire/storage-calls.ts';
 import { type NodeRecord, type NodeWalk, runWalk } from './wire/tree.ts';
 
 /** A metadata provider does one thing at a time: larger batches would keep all others waiting. */
@@ -181,6 +181,26 @@ export class MetadataProviders {
       const some = keys.slice(from, from + maxReleased);
       await this.#transport.call(this.#address(gateway), nodeStorageCalls.release, some, options);
     }
+  }
+
+  /**
+   * Releases on one gateway all nodes of versions and all lists of writes, for ever: what is still under way from
+   * a client that died is not stored any more. The original has no such call: `unavailable`.
+   */
+  async releaseAllOn(
+    gateway: number,
+    prefixes: readonly Uint8Array[],
+    options?: CallOptions,
+  ): Promise<void> {
+    const at = this.#address(gateway);
+    await this.#transport.call(at, nodeStorageCalls.releaseAll, prefixes, options);
+  }
+
+  /** What the keys of all nodes of a version begin with. */
+  versionPrefix({ blobId, version }: Pick<Segment, 'blobId' | 'version'>): Buffer {
+    const segment = { blobId, version, offset: 0, size: 0 };
+    const { archiveVersion } = this.#transport;
+    return encodeSegment(segment, archiveVersion).subarray(0, versionPrefixBytes);
   }
 
   /**

@@ -20,6 +20,7 @@ import { DataProvider } from './data-provider.ts';
 import { PageStore } from './page-store.ts';
 import { exchangeBytes, replay, serving } from './testing/harness.ts';
 
+const nowMs = () => 0;
 const fail = (error: unknown): never => assert.fail(`${error}`);
 const { read, write } = dataProviderCalls;
 
@@ -29,7 +30,7 @@ const start = (spaceBytes = 2 ** 30, onMade: (provider: DataProvider) => void = 
     await mkdir(folder);
     const parts = { state, directory: folder, spaceBytes, memory, onFailed: fail };
     const pages = await PageStore.open(parts);
-    const provider = new DataProvider(pages, memory);
+    const provider = new DataProvider(pages, memory, nowMs);
     onMade(provider);
     return { methods: provider.methods, close: () => pages.close() };
   });
@@ -165,6 +166,34 @@ test('what is released is gone, page by page and write by write; the rest is lis
   await assert.rejects(providers.releaseWrites(address, [Buffer.alloc(7)]), {
     kind: 'invalid-argument',
   });
+  transport.close();
+});
+
+test('what is stored after its release is stored no more', async () => {
+  await using served = await start();
+  const { address } = served;
+  const transport = new Transport();
+  const providers = new DataProviders(transport);
+  const page = pageOf(50, 1);
+  const [first, second] = [keyOf(0, page), keyOf(1, page)];
+  const late = makePageKey(Buffer.alloc(8, 6), 0, crc32c(page));
+  await providers.release(address, [first]);
+  await providers.write(address, [
+    { key: first, page },
+    { key: second, page },
+    { key: late, page },
+  ]);
+  assert.deepEqual(await providers.read(address, [first, second], 50), [undefined, page]);
+  // Asked for at once, in either order: nothing is left.
+  await Promise.all([
+    providers.write(
+      address,
+      Array.from({ length: 50 }, (_, index) => ({ key: keyOf(index, page), page })),
+    ),
+    providers.releaseWrites(address, [writeId]),
+    providers.write(address, [{ key: keyOf(77, page), page }]),
+  ]);
+  assert.deepEqual(await providers.list(address, undefined, 100), [{ key: late, length: 50 }]);
   transport.close();
 });
 

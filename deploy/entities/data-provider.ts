@@ -16,6 +16,7 @@ import {
 import type { MemoryBudget } from './memory-budget.ts';
 import { type Answer, decoded, justStatus, type Method } from './method.ts';
 import type { PageStore } from './page-store.ts';
+import { Released } from './released.ts';
 
 /** Of one call. */
 const maxItems = 4096;
@@ -36,12 +37,14 @@ export class DataProvider {
   readonly methods: readonly Method[];
   readonly #pages: PageStore;
   readonly #memory: MemoryBudget;
+  readonly #released: Released;
   #pagesRead = 0;
   #bytesRead = 0;
 
-  constructor(pages: PageStore, memory: MemoryBudget) {
+  constructor(pages: PageStore, memory: MemoryBudget, nowMs: () => number) {
     this.#pages = pages;
     this.#memory = memory;
+    this.#released = new Released(nowMs);
     const { read, write, readPartial } = dataProviderCalls;
     this.methods = [
       {
@@ -51,7 +54,7 @@ export class DataProvider {
         answer: async (parameters) => {
           const pairs = decoded(() => write.decodeRequest(parameters));
           for (const [key] of pairs) checkKey(key);
-          const areStored = await pages.write(pairs);
+          const areStored = await pages.write(pairs, (key) => !this.#released.has(key));
           return justStatus(areStored ? status.ok : status.noResources);
         },
       },
@@ -102,7 +105,9 @@ export class DataProvider {
         number: release.number,
         limits: releaseLimits,
         answer: async (parameters) => {
-          await this.#pages.release(decoded(() => release.decodeRequest(parameters)));
+          const keys = decoded(() => release.decodeRequest(parameters));
+          this.#released.add(keys);
+          await this.#pages.release(keys);
           return justStatus(status.ok);
         },
       },
@@ -112,6 +117,7 @@ export class DataProvider {
         limits: releaseLimits,
         answer: async (parameters) => {
           const writeIds = decoded(() => releaseWrites.decodeRequest(parameters));
+          this.#released.add(writeIds);
           await this.#pages.releasePrefixes(writeIds, pageKeyBytes);
           return justStatus(status.ok);
         },

@@ -120,7 +120,7 @@ async function roleOf(
     case 'provider-manager':
       return new ProviderManager({ state, archiveVersion, log, nowMs });
     case 'metadata-provider':
-      return new MetadataProvider({ state, memory, spaceBytes });
+      return new MetadataProvider({ state, memory, spaceBytes, nowMs });
     case 'data-provider':
       return await dataProvider(options, state, memory);
   }
@@ -132,7 +132,7 @@ function versionManager({ leases, security, log }: EntityOptions, state: Environ
   return {
     methods: versions.methods,
     statistics: () => versions.statistics(),
-    begin: () => watchTickets(versions, leases, { transport, log, nowMs }),
+    begin: () => watchTickets(versions, leases, { state, transport, log, nowMs }),
     close: () => Promise.resolve(transport.close()),
   };
 }
@@ -152,7 +152,7 @@ async function dataProvider(
     memory,
     onFailed: (err) => log.warn({ err }, 'pages were damaged, or room was not given back'),
   });
-  const provider = new DataProvider(pages, memory);
+  const provider = new DataProvider(pages, memory, nowMs);
   return {
     methods: provider.methods,
     statistics: () => provider.statistics(),

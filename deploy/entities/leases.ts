@@ -10,6 +10,7 @@
  * lowest version can be taken over: its nodes stand on those of the version before, which are there.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Environment } from '../../blobseer-client/embedded/environment.ts';
 import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import { DataProviders } from '../../blobseer-client/remote/data-provider.ts';
 import {
@@ -27,6 +28,7 @@ import type { Segment } from '../../blobseer-client/remote/wire/records.ts';
 import { repairToolsOf } from '../../blobseer-client/remote/zero-page.ts';
 import type { EntityLog } from './method.ts';
 import type { TakenOver, VersionManager } from './version-manager.ts';
+import { ZeroPages } from './zero-pages.ts';
 
 /** Where the nodes of versions that are taken over go. */
 export interface LeaseSettings {
@@ -133,11 +135,18 @@ export class TicketLeases {
   }
 }
 
+interface WatchParts {
+  readonly state: Environment;
+  readonly transport: Transport;
+  readonly log: EntityLog;
+  readonly nowMs: () => number;
+}
+
 /** Checks every second; resolves with what ends that. */
 export function watchTickets(
   versions: VersionManager,
   settings: LeaseSettings | undefined,
-  { transport, log, nowMs }: { transport: Transport; log: EntityLog; nowMs: () => number },
+  { state, transport, log, nowMs }: WatchParts,
 ): () => Promise<void> {
   if (settings === undefined) {
     log.warn({}, 'tickets have no lease: the configuration names no metadata providers (dht)');
@@ -145,11 +154,16 @@ export function watchTickets(
   }
   const { leaseMs, metadata, providerManager } = settings;
   log.info({ leaseMs }, leaseMs === 0 ? 'tickets have no lease' : 'tickets have a lease');
-  const tools = repairToolsOf({
+  const stores = repairToolsOf({
     metadata: new MetadataProviders(transport, metadata),
     providerManager: new ProviderManager(transport, providerManager),
     dataProviders: new DataProviders(transport),
   });
+  const zeroPages = new ZeroPages(state, stores);
+  const tools: RepairTools = {
+    ...stores,
+    storeZeroPage: (pageSize, replicas, options) => zeroPages.key(pageSize, replicas, options),
+  };
   const leases = new TicketLeases({ versions, tools, leaseMs, log, nowMs });
   const stopped = new AbortController();
   const { signal } = stopped;

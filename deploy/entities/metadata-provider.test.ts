@@ -20,13 +20,16 @@ import { nodeStorageCalls } from '../../blobseer-client/remote/wire/storage-call
 import { MetadataProvider } from './metadata-provider.ts';
 import { exchangeBytes, replay, serving } from './testing/harness.ts';
 
+const nowMs = () => 0;
 const { read, write, probe } = metadataProviderCalls;
 const anyFrame = { maxItems: 1000, maxItemBytes: 2 ** 20, maxBytes: 2 ** 20 };
 const frameOf = (bytes: Buffer): Frame => new FrameDecoder(() => anyFrame).push(bytes)[0]!;
 const countOf = (node: Buffer): number => node.readUInt32LE(nodeBytes - 4);
 
 const start = (spaceBytes = 2 ** 30) =>
-  serving(({ state, memory }) => new MetadataProvider({ state, memory, spaceBytes }).methods);
+  serving(
+    ({ state, memory }) => new MetadataProvider({ state, memory, spaceBytes, nowMs }).methods,
+  );
 
 async function call(port: number, number: number, parameters: readonly Buffer[]): Promise<Frame> {
   const request = Buffer.concat(encodeRequest(number, parameters));
@@ -115,7 +118,7 @@ test('beyond its space it refuses, keeps what came before, and takes replacement
 test('what is released is gone and gives its room back; the rest is listed in order', async () => {
   let provider: MetadataProvider | undefined;
   await using served = await serving(({ state, memory }) => {
-    provider = new MetadataProvider({ state, memory, spaceBytes: 2 ** 30 });
+    provider = new MetadataProvider({ state, memory, spaceBytes: 2 ** 30, nowMs });
     return provider.methods;
   });
   const { port, host } = served.address;
@@ -159,6 +162,45 @@ test('what is released is gone and gives its room back; the rest is listed in or
     offsets,
     kept.map(({ offset }) => offset),
   );
+  transport.close();
+});
+
+test('a version and the lists of a write go as a whole, and do not come back', async () => {
+  await using served = await start();
+  const { port, host } = served.address;
+  const transport = new Transport();
+  const metadata = new MetadataProviders(transport, { gateways: [{ host, port }], replication: 1 });
+  const node = { kind: 'leaf', pageKey: Buffer.alloc(16, 5), accessCount: 0 } as const;
+  const version = (number: number) =>
+    Array.from({ length: 1500 }, (_, index) => ({
+      segment: { blobId: 3, version: number, offset: index * 4096, size: 4096 },
+      node,
+    }));
+  const providers = [{ host: '10.0.0.7', port: 1235 }];
+  const listed = (write: number) =>
+    [1, 2, 3].map((page) => ({
+      key: Buffer.concat([Buffer.alloc(8, write), Buffer.alloc(8, page)]),
+      providers,
+    }));
+  const nodes = [...version(1), ...version(2)];
+  await metadata.put({ nodes, pages: [...listed(1), ...listed(2)] });
+  await metadata.releaseAllOn(0, [
+    metadata.versionPrefix({ blobId: 3, version: 2 }),
+    metadata.versionPrefix({ blobId: 99, version: 1 }),
+    Buffer.alloc(8, 1),
+  ]);
+  await metadata.put({ nodes: version(2), pages: listed(1) });
+  const found = await metadata.nodes(nodes.map(({ segment }) => segment));
+  assert.deepEqual(
+    found.map((one) => one !== undefined),
+    nodes.map(({ segment }) => segment.version === 1),
+  );
+  const lists = await metadata.pages([...listed(1), ...listed(2)].map(({ key }) => key));
+  assert.deepEqual(
+    lists.map((one) => one !== undefined),
+    [false, false, false, true, true, true],
+  );
+  await assert.rejects(metadata.releaseAllOn(0, [Buffer.alloc(9)]), { kind: 'invalid-argument' });
   transport.close();
 });
 

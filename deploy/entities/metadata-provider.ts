@@ -21,6 +21,7 @@ import {
 } from '../../blobseer-client/remote/wire/storage-calls.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { type Answer, decoded, justStatus, type Method } from './method.ts';
+import { Released } from './released.ts';
 import { Counter, type EntityTable } from './state.ts';
 
 /** The C++ client puts all keys of a write into one call: a node takes some 180 bytes. */
@@ -46,6 +47,8 @@ export interface MetadataProviderOptions {
   readonly memory: MemoryBudget;
   /** Of keys and values together. */
   readonly spaceBytes: number;
+  /** A clock that only rises. */
+  readonly nowMs: () => number;
 }
 
 export class MetadataProvider {
@@ -56,9 +59,10 @@ export class MetadataProvider {
   readonly #entries: EntityTable;
   readonly #used: Counter;
   readonly #count: Counter;
+  readonly #released: Released;
   readonly #readCounts = new Map<string, number>();
 
-  constructor({ state, memory, spaceBytes }: MetadataProviderOptions) {
+  constructor({ state, memory, spaceBytes, nowMs }: MetadataProviderOptions) {
     this.#state = state;
     this.#memory = memory;
     this.#spaceBytes = spaceBytes;
@@ -66,6 +70,7 @@ export class MetadataProvider {
     this.#used = new Counter(state.table('counters'), 'used');
     this.#count = new Counter(state.table('counters'), 'count');
     const { read, write, probe } = metadataProviderCalls;
+    this.#released = new Released(nowMs);
     this.methods = [
       {
         name: write.name,
@@ -88,13 +93,20 @@ export class MetadataProvider {
   }
 
   #storageMethods(): Method[] {
-    const { release, list } = nodeStorageCalls;
+    const { release, releaseAll, list } = nodeStorageCalls;
     return [
       {
         name: release.name,
         number: release.number,
         limits: releaseLimits,
         answer: (parameters) => this.#release(decoded(() => release.decodeRequest(parameters))),
+      },
+      {
+        name: releaseAll.name,
+        number: releaseAll.number,
+        limits: releaseLimits,
+        answer: (parameters) =>
+          this.#releaseAll(decoded(() => releaseAll.decodeRequest(parameters))),
       },
       {
         name: list.name,
@@ -128,6 +140,10 @@ export class MetadataProvider {
       let count = this.#count.value;
       let done = 0;
       for (const [key, value] of pairs) {
+        if (this.#released.has(key)) {
+          done++;
+          continue;
+        }
         const old = this.#entries.get(key);
         const grown = value.length - (old?.length ?? -key.length);
         if (grown > 0 && used + grown > this.#spaceBytes) break;
@@ -144,7 +160,23 @@ export class MetadataProvider {
     return stored === pairs.length;
   }
 
+  /** Whatever begins with one of these, a bounded number at a time. */
+  async #releaseAll(prefixes: readonly Uint8Array[]): Promise<Answer> {
+    this.#released.add(prefixes);
+    for (const start of prefixes) {
+      const end = Buffer.concat([start, Buffer.alloc(maxStoredKeyBytes, 0xff)]);
+      for (;;) {
+        this.#state.refresh();
+        const keys = this.#entries.keys({ start, end, limit: commitPairs });
+        if (keys.length === 0) break;
+        await this.#release(keys);
+      }
+    }
+    return justStatus(status.ok);
+  }
+
   async #release(keys: readonly Uint8Array[]): Promise<Answer> {
+    this.#released.add(keys);
     for (let at = 0; at < keys.length; at += commitPairs) {
       const some = keys.slice(at, at + commitPairs);
       await this.#state.commit((transaction) => {

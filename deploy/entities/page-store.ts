@@ -119,9 +119,12 @@ export class PageStore {
 
   /**
    * False when there was no room for all of them: those before are stored. Throws `no-space` when the disk
-   * is full.
+   * is full. Pages that are not wanted when their turn comes are passed over.
    */
-  async write(pairs: readonly (readonly [key: Uint8Array, page: Uint8Array])[]): Promise<boolean> {
+  async write(
+    pairs: readonly (readonly [key: Uint8Array, page: Uint8Array])[],
+    isWanted: (key: Uint8Array) => boolean = () => true,
+  ): Promise<boolean> {
     let bytes = 0;
     for (const [, page] of pairs) bytes += page.length;
     await this.#space.require(bytes);
@@ -132,6 +135,7 @@ export class PageStore {
       records: pages.length,
       plan: (group) => {
         for (const page of pages) {
+          if (!isWanted(page.key)) continue;
           const grown = page.page.length - (group.newest(page.key)?.length ?? 0);
           isFull = grown > 0 && group.usedBytes + grown > this.#options.spaceBytes;
           if (isFull) return;
@@ -153,8 +157,9 @@ export class PageStore {
     });
   }
 
-  /** All pages whose key has that many bytes and begins with one of these; those written meanwhile may stay. */
+  /** All pages whose key has that many bytes and begins with one of these; those asked for meanwhile may stay. */
   async releasePrefixes(prefixes: readonly Uint8Array[], keyBytes: number): Promise<void> {
+    await this.#log.append({ bytes: 0, records: 0, plan: () => undefined }); // what was asked for before is there
     await this.#index.commit();
     for (const prefix of prefixes) await this.#releasePrefix(prefix, keyBytes);
   }

@@ -6,6 +6,7 @@ import { BlobSeerError } from '../../errors.ts';
 import { answersNothing, type Call, refuse } from './calls.ts';
 import type { FrameLimits } from './frame.ts';
 import { writeIdBytes } from './page-key.ts';
+import { nodeKeyBytes } from './records.ts';
 
 /** Longest key that a provider of ours keeps; the protocol's own have 16 and 69 bytes. */
 export const maxStoredKeyBytes = 512;
@@ -14,6 +15,8 @@ export const maxReleased = 4096;
 /** Pages, or nodes, in one answer. */
 export const maxListed = 4096;
 const u32Bytes = 4;
+/** Of a node's key: all but where it stands in its version's tree. */
+export const versionPrefixBytes = nodeKeyBytes - 16;
 
 /** Fewer than `limit` in an answer are the last ones. */
 export interface ListRequest {
@@ -103,6 +106,12 @@ function checkStoredKey(key: Uint8Array): void {
   if (key.length === 0 || key.length > maxStoredKeyBytes) refuse(`a key of ${key.length} bytes`);
 }
 
+/** Of a version's tree nodes, or of a write's pages; what is shorter would take those of others with it. */
+function checkPrefix(prefix: Uint8Array): void {
+  if (prefix.length === writeIdBytes || prefix.length === versionPrefixBytes) return;
+  refuse(`a prefix of ${prefix.length} bytes`);
+}
+
 /** A shorter one would take pages of other writes with it. */
 function checkWriteId(id: Uint8Array): void {
   if (id.length !== writeIdBytes) refuse(`a write id of ${id.length} bytes`);
@@ -160,6 +169,8 @@ export const pageStorageCalls = {
 
 export const nodeStorageCalls = {
   release: releaseCall('RELEASE_NODES', 1020, checkStoredKey),
+  /** All tree nodes of versions, and all lists of writes, whose keys begin with these. */
+  releaseAll: releaseCall('RELEASE_NODES_OF', 1022, checkPrefix),
   list: listCall<Buffer>('LIST_NODES', 1021, {
     encode: (key) => [key],
     decode: decodeKeys,
