@@ -18,6 +18,8 @@ export interface ConnectionParts {
   readonly memory: MemoryBudget;
   /** From accept, or the last answer, to the end of the next one: waiting, reading, doing, sending. */
   readonly exchangeTimeoutMs: number;
+  /** While memory is short, others wait so long for a request of which nothing more arrives. */
+  readonly stallTimeoutMs: number;
   /** Somebody must give memory back. */
   readonly onMemoryExceeded: () => void;
   readonly onRequest: () => void;
@@ -44,7 +46,9 @@ export class ServedConnection {
   #isDraining = false;
   /** Bytes that arrived and are not answered yet. */
   #heldBytes = 0;
+  #stallTimer: NodeJS.Timeout | undefined;
   readonly #resume = (): void => {
+    if (this.hasTurn) this.#watchTurn();
     this.#socket.resume();
   };
 
@@ -73,6 +77,11 @@ export class ServedConnection {
   /** Bytes of a request that is still arriving. */
   get unfinishedBytes(): number {
     return this.#isServing ? 0 : this.#heldBytes;
+  }
+
+  /** Others wait for it to arrive. */
+  get hasTurn(): boolean {
+    return this.#parts.memory.hasTurn(this.#resume);
   }
 
   /** Takes no new request, and ends when those that were asked, or half asked, are answered. */
@@ -106,7 +115,8 @@ export class ServedConnection {
   #take(chunk: Buffer): void {
     const { memory } = this.#parts;
     this.#heldBytes += chunk.length;
-    memory.add(chunk.length);
+    memory.arrive(chunk.length);
+    this.#stallTimer?.refresh();
     try {
       for (const frame of this.#decoder.push(chunk)) this.#queue.push(frame);
     } catch (error) {
@@ -117,16 +127,34 @@ export class ServedConnection {
     if (this.#queue.length > 0) {
       this.#socket.pause();
       void this.#serve(chunk.length);
-    } else if (memory.isExceeded) {
-      this.#parts.onMemoryExceeded();
-    } else if (memory.isTight && this.#heldBytes <= chunkBytes) {
-      this.#pauseForMemory();
+      return;
     }
+    if (memory.isExceeded) this.#parts.onMemoryExceeded();
+    if (!memory.isTight || this.#socket.destroyed) return;
+    if (this.#heldBytes <= chunkBytes) this.#pauseForMemory();
+    else if (!memory.takeTurn(this.#resume)) this.#socket.pause();
+    else if (this.#stallTimer === undefined) this.#watchTurn();
+  }
+
+  #watchTurn(): void {
+    const { memory, stallTimeoutMs } = this.#parts;
+    this.#stallTimer = setTimeout(() => {
+      this.#stallTimer = undefined;
+      if (memory.isTight) this.evict();
+      else memory.forget(this.#resume);
+    }, stallTimeoutMs);
+  }
+
+  #endTurn(): void {
+    clearTimeout(this.#stallTimer);
+    this.#stallTimer = undefined;
+    this.#parts.memory.forget(this.#resume);
   }
 
   /** `lastChunkBytes`: what is left of it belongs to a request that has only begun. */
   async #serve(lastChunkBytes: number): Promise<void> {
     this.#isServing = true;
+    clearTimeout(this.#stallTimer);
     for (let frame = this.#queue.shift(); frame !== undefined; frame = this.#queue.shift()) {
       const answer = await this.#answer(frame);
       try {
@@ -142,6 +170,7 @@ export class ServedConnection {
     }
     this.#isServing = false;
     if (this.#socket.destroyed) return;
+    this.#endTurn();
     this.#hold(this.#decoder.isIdle ? 0 : Math.min(lastChunkBytes, this.#heldBytes));
     if (this.#isEnding || (this.#isDraining && this.#decoder.isIdle)) this.#end();
     else if (this.#parts.memory.isTight) this.#pauseForMemory();
@@ -178,7 +207,7 @@ export class ServedConnection {
   #hold(bytes: number): void {
     const freed = this.#heldBytes - bytes;
     this.#heldBytes = bytes;
-    if (freed > 0) this.#parts.memory.free(freed);
+    if (freed > 0) this.#parts.memory.leave(freed);
   }
 
   #pauseForMemory(): void {
@@ -196,7 +225,7 @@ export class ServedConnection {
   #closed(): void {
     clearTimeout(this.#timer);
     this.#queue.length = 0;
-    this.#parts.memory.forget(this.#resume);
+    this.#endTurn();
     this.#hold(0);
     this.#parts.onClosed(this);
   }

@@ -23,8 +23,8 @@ import type { EntityRole } from './settings.ts';
 import { openState } from './state.ts';
 import { VersionManager } from './version-manager.ts';
 
-/** Of requests and answers under way: two pages of the largest size. */
-const memoryBytes = 512 * 2 ** 20;
+/** Of requests and answers under way: each half holds a page of the largest size, and what stands beside it. */
+const memoryBytes = 576 * 2 ** 20;
 const reportIntervalMs = 1000;
 /** A report that is not taken by then is left for the next. */
 const reportDeadlineMs = 3000;

@@ -120,28 +120,61 @@ test('forty C++ clients are served at once, each with the 32 connections that it
   for (const socket of sockets) socket.destroy();
 });
 
-test('when memory is short, requests half sent give way to those that end', async () => {
-  await using served = await serving(() => [echo], { memory: new MemoryBudget(2 ** 20) });
+test('when memory is short, large requests arrive one after another, and all are answered', async () => {
+  const limitBytes = 2 ** 22;
+  let mostBytes = 0;
+  const watching: Method = {
+    ...echo,
+    async answer(items) {
+      mostBytes = Math.max(mostBytes, served.memory.usedBytes);
+      await new Promise(setImmediate);
+      return { status: status.ok, results: [Buffer.from(`${items[0]!.length}`)] };
+    },
+  };
+  await using served = await serving(() => [watching], { memory: new MemoryBudget(limitBytes) });
+  const lengths = Array.from({ length: 12 }, (_, index) => 1_000_000 + index);
+  const sockets = await Promise.all(lengths.map(() => open(served)));
+  const answers = sockets.map(async (socket) => {
+    const received: Buffer[] = [];
+    for await (const chunk of socket.iterator({ destroyOnReturn: false })) {
+      received.push(chunk);
+    }
+    return answersOf(Buffer.concat(received));
+  });
+  // All have begun before any can end.
+  for (const [index, socket] of sockets.entries()) {
+    socket.write(request(Buffer.alloc(lengths[index]!, 1)).subarray(0, 180_000));
+  }
+  while (!served.memory.isTight) await new Promise(setImmediate);
+  for (const [index, socket] of sockets.entries()) {
+    socket.end(request(Buffer.alloc(lengths[index]!, 1)).subarray(180_000));
+  }
+  assert.deepEqual(
+    await Promise.all(answers),
+    lengths.map((length) => [[`${length}`]]),
+  );
+  assert.ok(mostBytes > limitBytes / 2 && mostBytes <= limitBytes, `${mostBytes}`);
+  assert.equal(served.server.numbers.refusals, 0);
+  while (served.memory.usedBytes > 0) await new Promise(setImmediate);
+});
+
+test('when memory is short, requests that stand still give way to those that end', async () => {
+  const memory = new MemoryBudget(2 ** 20);
+  await using served = await serving(() => [echo], { memory, stallTimeoutMs: 50 });
   const large = request(Buffer.alloc(2 ** 20 - 100, 1));
-  const greedy: Socket[] = [];
   const gone: Promise<unknown>[] = [];
   for (let index = 0; index < 4; index++) {
     const socket = await open(served);
     gone.push(new Promise((resolve) => socket.resume().once('close', resolve)));
-    socket.write(large.subarray(0, 100_000));
-    greedy.push(socket);
+    socket.write(large.subarray(0, 200_000));
   }
-  while (served.memory.usedBytes < 400_000) await new Promise(setImmediate);
-  // They have begun, so they may go on; one that begins now must wait.
-  const late = exchangeBytes(served.server.port, request(Buffer.alloc(1000, 'z')));
-  for (const socket of greedy) socket.write(large.subarray(100_000, 700_000));
+  while (!memory.isTight) await new Promise(setImmediate);
+  // One that begins now waits until enough of them have had their turn.
+  const answer = await exchangeBytes(served.server.port, request(Buffer.alloc(1000, 'z')));
+  assert.ok(answer.length > 1000);
   await Promise.any(gone);
-  assert.ok(served.memory.usedBytes <= 2 ** 20 + 2 ** 16, `${served.memory.usedBytes}`);
-  for (const socket of greedy) socket.destroy();
-  const answer = await exchangeBytes(served.server.port, request(Buffer.from('y')));
-  assert.deepEqual(answersOf(answer), [['y']]);
-  assert.equal((await late).length > 1000, true);
-  await Promise.all(gone);
+  const [line] = served.log.lines;
+  assert.match(JSON.stringify(line?.fields), /while memory is short/);
 });
 
 test('closing answers what was asked and takes nothing more', async () => {

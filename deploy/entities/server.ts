@@ -20,6 +20,7 @@ export interface ServerOptions {
   readonly maxConnections?: number;
   readonly exchangeTimeoutMs?: number;
   readonly handshakeTimeoutMs?: number;
+  readonly stallTimeoutMs?: number;
 }
 
 /** A C++ client opens up to 32 at once, most of them to a few data providers: room for 250 clients. */
@@ -29,6 +30,8 @@ const backlog = 4096;
 /** The original cuts its connections after as long; clients count on having it. */
 const defaultExchangeTimeoutMs = 30_000;
 const defaultHandshakeTimeoutMs = 10_000;
+/** Those who wait have 15 s if they are C++ clients. */
+const defaultStallTimeoutMs = 2000;
 /** Whoever sends garbage must not fill the log: one line in that time says how many there were. */
 const complaintIntervalMs = 1000;
 
@@ -49,6 +52,7 @@ export class RpcServer {
       methods: new Map(options.methods.map((method) => [method.number, method])),
       memory: options.memory,
       exchangeTimeoutMs: options.exchangeTimeoutMs ?? defaultExchangeTimeoutMs,
+      stallTimeoutMs: options.stallTimeoutMs ?? defaultStallTimeoutMs,
       onMemoryExceeded: () => this.#evict(),
       onRequest: () => {
         this.#numbers.requests++;
@@ -143,10 +147,10 @@ export class RpcServer {
     this.#connections.add(new ServedConnection(socket, peer, this.#parts));
   }
 
-  /** Memory goes to those who finish: the oldest connection with a request half there has to go. */
+  /** Memory goes to those who finish: the oldest connection with a request half there that waits has to go. */
   #evict(): void {
     for (const connection of this.#connections) {
-      if (connection.unfinishedBytes === 0) continue;
+      if (connection.unfinishedBytes === 0 || connection.hasTurn) continue;
       connection.evict();
       return;
     }
