@@ -27,7 +27,7 @@ export interface PageWriterParts extends IntentParts {
 interface Page {
   readonly index: number;
   readonly crc: number;
-  readonly pieces: readonly Uint8Array[];
+  readonly bytes: Uint8Array;
 }
 
 export class RemotePageWriter implements PageWriter {
@@ -73,7 +73,10 @@ export class RemotePageWriter implements PageWriter {
       throw new BlobSeerError('invalid-argument', 'only the last page of a write may be short');
     }
     const index = this.#crcs.length;
-    this.#stretch.push({ index, crc, pieces: this.#pieces });
+    const pieces = this.#pieces;
+    // Joined now: pieces that waited with their stretch would take as much memory once more.
+    const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    this.#stretch.push({ index, crc, bytes });
     this.#crcs.push(crc);
     this.#lastPageBytes = this.#pageBytes;
     this.#pieces = [];
@@ -105,9 +108,9 @@ export class RemotePageWriter implements PageWriter {
   async #store(stretch: number, pages: readonly Page[]): Promise<void> {
     const writeId = this.#writeId;
     const { stores, placements } = this.#parts;
-    const writes = pages.map(({ index, crc, pieces }) => ({
+    const writes = pages.map(({ index, crc, bytes }) => ({
       key: placements.names.keyOf({ writeId, index, crc }),
-      page: pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces),
+      page: bytes,
     }));
     const { providers, strays } = await stores.store(writes, (all) => this.#intent.cover(all));
     this.#groups[stretch] = providers;
