@@ -50,6 +50,8 @@ export interface EngineOptions {
   /** Something went wrong in the background; it will be tried again. */
   readonly onError?: (error: unknown) => void;
   readonly nowMs?: () => number;
+  /** Of all new blobs; otherwise each gets what suits its first write. */
+  readonly pageSize?: number | undefined;
 }
 
 export interface EngineParts<Tree> {

@@ -37,6 +37,12 @@ export const embeddedPageSizes = pageSizes(2 ** 20, 256 * 2 ** 20);
 /** Each page costs three records on other machines: larger ones, sooner. */
 export const remotePageSizes = pageSizes(256 * 2 ** 10, 32 * 2 ** 20);
 
+/** One for all: `pageSize` is what checkPageSize takes. Blobs of others are left for new ones. */
+export function fixedPageSizes(pageSize: number): PageSizes {
+  checkPageSize(pageSize);
+  return { choose: () => pageSize, fits: (existing) => existing === pageSize };
+}
+
 export function checkPageSize(pageSize: number): void {
   const isPowerOfTwo = Number.isInteger(Math.log2(pageSize));
   if (!isPowerOfTwo || pageSize < minPageBytes || pageSize > maxPageBytes) {

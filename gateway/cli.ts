@@ -9,7 +9,7 @@ import { serve } from './commands/serve.ts';
 import { user } from './commands/user.ts';
 import { packageVersion, version } from './commands/version.ts';
 import { ConfigError } from './config.ts';
-import { suggestion } from './config-settings.ts';
+import { suggestion } from './suggestion.ts';
 import { exitStatus, type Terminal } from './terminal.ts';
 
 const commands: readonly Command[] = [serve, user, check, locate, config, entity, version];

@@ -15,6 +15,8 @@ export type LogLevel = (typeof logLevels)[number];
 
 const maxWorkers = 256;
 const maxReplication = 16;
+const minPageSize = 64 * 2 ** 10;
+const maxPageSize = 4 * 2 ** 20;
 /** Each is one more signature to compute for a request of a proxy that is about to be refused. */
 const maxPublicHosts = 16;
 
@@ -40,6 +42,7 @@ export type SettingName =
   | 'workers'
   | 'blobseer'
   | 'replication'
+  | 'page-size'
   | 'domain'
   | 'public-host'
   | 'trusted-proxy'
@@ -81,6 +84,12 @@ export const settings: readonly Setting[] = [
     defaults: ['2'],
     help: 'data providers of that BlobSeer that keep each page',
     allowed: `a whole number from 1 to ${maxReplication}`,
+  }),
+  setting('page-size', {
+    value: 'BYTES',
+    defaults: ['auto'],
+    help: 'bytes of a page of all new objects; auto suits it to the size of each',
+    allowed: `auto, or a power of two from ${minPageSize} to ${maxPageSize}`,
   }),
   setting('domain', {
     value: 'DOMAIN',
@@ -192,6 +201,15 @@ export function parseCount(name: keyof typeof mostOf, text: string, origin: stri
   return count;
 }
 
+/** Undefined for what suits each object. */
+export function parsePageSize(text: string, origin: string): number | undefined {
+  if (text === 'auto') return undefined;
+  const bytes = /^[0-9]{1,8}$/.test(text) ? Number(text) : Number.NaN;
+  const isPowerOfTwo = Number.isInteger(Math.log2(bytes));
+  if (isPowerOfTwo && bytes >= minPageSize && bytes <= maxPageSize) return bytes;
+  return refuse('page-size', text, origin);
+}
+
 export function parseDomain(text: string, origin: string): string {
   const domain = text.toLowerCase();
   const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
@@ -273,27 +291,4 @@ export function parseRootCredentials(
   if (accessKeyFault(accessKey[0]) !== undefined) refuse('access-key', ...accessKey);
   if (secretFault(secretKey[0]) !== undefined) refuse('secret-key', ...secretKey);
   return { accessKey: accessKey[0], secretKey: secretKey[0] };
-}
-
-/** ', did you mean "x"?' for the nearest of the names, or '' when none is near. */
-export function suggestion(word: string, names: readonly string[]): string {
-  const near = names
-    .map((name) => ({ name, distance: editDistance(word.toLowerCase(), name) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  const tolerance = Math.max(2, Math.floor(word.length / 3));
-  return near === undefined || near.distance > tolerance ? '' : `, did you mean "${near.name}"?`;
-}
-
-/** Levenshtein's distance, one row at a time. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, column) => column);
-  for (let i = 1; i <= a.length; i += 1) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j += 1) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { ConfigError, loadConfig } from './config.ts';
-import { suggestion } from './config-settings.ts';
+import { suggestion } from './suggestion.ts';
 
 const directory = mkdtempSync(path.join(tmpdir(), 'config-test-'));
 after(() => rmSync(directory, { recursive: true }));
@@ -39,6 +39,7 @@ describe('sources', () => {
       workers: 1,
       blobseerFile: undefined,
       replication: 2,
+      pageSize: undefined,
       domains: [],
       trustedProxies: [],
       publicHosts: [],
@@ -170,6 +171,7 @@ describe('values', () => {
     listen: ['9000', 'a:b', 'host:65536', 'ftp://a:1', '::1:9000', 'a:1/x'],
     domain: ['http://a', 'a:9000', '-a.example', 'a..b', 'ä.example'],
     region: ['us east', 'a/b', ''],
+    'page-size': ['', '65537', '32768', '8388608', '256KiB'],
     'log-level': ['loud', 'INFO'],
   })) {
     test(`${name}: each of ${JSON.stringify(texts)} is refused by name`, () => {
@@ -182,6 +184,13 @@ describe('values', () => {
       }
     });
   }
+
+  test('a page size is automatic or a number', () => {
+    assert.equal(load().config.pageSize, undefined);
+    assert.equal(load({ 'page-size': ['262144'] }).config.pageSize, 262_144);
+    const config = file('pages.yaml', 'page-size: 65536\n');
+    assert.equal(load({ config: [config] }).config.pageSize, 65_536);
+  });
 
   test('listen is https where there is a certificate, unless it says otherwise', () => {
     const tls = { 'tls-cert': ['c.pem'], 'tls-key': ['k.pem'] };

@@ -14,6 +14,7 @@ import {
   parseListen,
   parseLogLevel,
   parseNetwork,
+  parsePageSize,
   parsePublicHosts,
   parseRegion,
   parseRootCredentials,
@@ -22,8 +23,8 @@ import {
   type Setting,
   type SettingName,
   settings,
-  suggestion,
 } from './config-settings.ts';
+import { suggestion } from './suggestion.ts';
 
 export { ConfigError, type LogLevel, type Setting, type SettingName, settings };
 
@@ -60,6 +61,8 @@ export interface Config {
   readonly blobseerFile: string | undefined;
   /** Data providers of that BlobSeer that keep each page. */
   readonly replication: number;
+  /** Bytes of the pages of new objects; undefined: what suits each. */
+  readonly pageSize: number | undefined;
   /** Domains for virtual-host addressing, lower case; `bucket.domain` names a bucket. */
   readonly domains: readonly string[];
   /** Proxies in front of us: what they forward about the client is believed. */
@@ -129,6 +132,7 @@ export function configWith(changes: Partial<Config> & Pick<Config, 'dataDirector
     workers: 1,
     blobseerFile: undefined,
     replication: 2,
+    pageSize: undefined,
     domains: [],
     trustedProxies: [],
     publicHosts: [],
@@ -172,6 +176,7 @@ function buildConfig(
     workers: parseCount('workers', ...(one('workers') ?? ['1', 'default'])),
     blobseerFile: file('blobseer')[0]?.[0],
     replication: parseCount('replication', ...(one('replication') ?? ['2', 'default'])),
+    pageSize: parsePageSize(...(one('page-size') ?? ['auto', 'default'])),
     domains: Object.freeze(each('domain').map((entry) => parseDomain(...entry))),
     trustedProxies: Object.freeze(trustedProxies),
     publicHosts: Object.freeze(parsePublicHosts(each('public-host'), trustedProxies.length > 0)),
@@ -244,7 +249,7 @@ function readConfigFile(file: string): Map<SettingName, GivenValue> {
 }
 
 /** Settings that a file may give without quotes. */
-const numbers: ReadonlySet<SettingName> = new Set(['workers', 'replication']);
+const numbers: ReadonlySet<SettingName> = new Set(['workers', 'replication', 'page-size']);
 
 function fileValues(setting: Setting, value: unknown, file: string): string[] {
   const items: unknown[] = Array.isArray(value) ? value : [value];

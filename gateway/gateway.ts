@@ -40,6 +40,7 @@ export async function openStorage(
   const options: EngineOptions = {
     directory: config.dataDirectory,
     role,
+    pageSize: config.pageSize,
     onInstance,
     nowMs: () => clock.nowMs(),
     onStopped: (err) => {

@@ -7,7 +7,7 @@ import path from 'node:path';
 import { levelCounts } from '../algorithms/geometry.ts';
 import { Engine, type EngineOptions } from '../engine.ts';
 import { maxRunBytes, readAheadBytes, treeFanOut } from '../limits.ts';
-import { embeddedPageSizes } from '../page-sizes.ts';
+import { embeddedPageSizes, fixedPageSizes } from '../page-sizes.ts';
 import { Check } from './check.ts';
 import { type Directory, openDirectory } from './directory.ts';
 import { type Disk, nodeDisk } from './disk.ts';
@@ -42,7 +42,7 @@ export class EmbeddedBlobSeer extends Engine<PageTree> {
   private readonly versionManager: EmbeddedVersionManager;
 
   constructor(options: EmbeddedOptions & { readonly disk: Disk }, opened: Directory) {
-    const { directory, disk } = options;
+    const { directory, disk, pageSize } = options;
     const { environment, ids, instance } = opened;
     const tables = openTables(environment);
     const stop = (cause: unknown) => environment.stop(cause);
@@ -64,7 +64,7 @@ export class EmbeddedBlobSeer extends Engine<PageTree> {
       tables,
       ids,
       instance,
-      pageSizes: embeddedPageSizes,
+      pageSizes: pageSize === undefined ? embeddedPageSizes : fixedPageSizes(pageSize),
       roles: {
         versionManager: versions,
         metadataProvider: versions,

@@ -69,15 +69,19 @@ function credentialsOf(file: Configuration, fileOf: (setting: string) => string)
   };
 }
 
-/** An address alone is a network of one. */
 function networkOf(file: Configuration, setting: string, text: string): Network {
+  const network = parseNetwork(text);
+  if (network !== undefined) return network;
+  throw file.wrong(setting, `must be networks such as "10.1.0.0/16", not "${text}"`);
+}
+
+/** An address alone is a network of one. Undefined for what is neither. */
+export function parseNetwork(text: string): Network | undefined {
   const [address = '', prefix, ...rest] = text.split('/');
   const version = isIP(address);
   const maxBits = version === 4 ? 32 : 128;
   const prefixBits =
     prefix === undefined ? maxBits : /^\d{1,3}$/.test(prefix) ? Number(prefix) : -1;
-  if (version === 0 || rest.length > 0 || prefixBits < 0 || prefixBits > maxBits) {
-    throw file.wrong(setting, `must be networks such as "10.1.0.0/16", not "${text}"`);
-  }
+  if (version === 0 || rest.length > 0 || prefixBits < 0 || prefixBits > maxBits) return undefined;
   return { address, prefixBits, family: version === 4 ? 'ipv4' : 'ipv6' };
 }

@@ -1,7 +1,7 @@
 /** What a command is: a row of the table in cli.ts. */
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { ConfigError, type LoadedConfig, loadConfig, settings } from '../config.ts';
-import { suggestion } from '../config-settings.ts';
+import { suggestion } from '../suggestion.ts';
 import type { Terminal } from '../terminal.ts';
 
 export interface Command {

@@ -5,11 +5,12 @@ import { BlobSeerError, Security } from '../../blobseer-client/index.ts';
 import { type Entity, startEntity } from '../../deploy/entities/entity.ts';
 import { type EntityRole, entityRoles, readSettings } from '../../deploy/entities/settings.ts';
 import { ConfigError, type LogLevel } from '../config.ts';
-import { parseLogLevel, suggestion } from '../config-settings.ts';
+import { parseLogLevel } from '../config-settings.ts';
 import { isOpenToOthers, lockDirectory, makeDataDirectory } from '../directory-lock.ts';
 import { defaultLimits } from '../limits.ts';
 import { createLog, flushLog, type Log } from '../log.ts';
 import { logStrayErrors } from '../stray-errors.ts';
+import { suggestion } from '../suggestion.ts';
 import { exitStatus, type Terminal } from '../terminal.ts';
 import {
   type Command,

@@ -1,10 +1,10 @@
 /** `blobseer-s3 user`: adds, lists and removes users and rotates their keys, also while a server runs. */
 import type { OpenedBlobSeer } from '../../blobseer-client/index.ts';
 import { newAccessKey, newUser, type UserImport, UserImportError } from '../auth/users.ts';
-import { suggestion } from '../config-settings.ts';
 import type { AccessKey, User } from '../namespace/namespace.ts';
 import { credentialsPath, rootUserId, writeCredentials } from '../root-user.ts';
 import type { Services } from '../services.ts';
+import { suggestion } from '../suggestion.ts';
 import { exitStatus, type Terminal } from '../terminal.ts';
 import {
   type Command,

@@ -11,7 +11,7 @@ import { nodeDisk } from '../../embedded/disk.ts';
 import { Reclaim } from '../../embedded/reclaim.ts';
 import type { CheckOptions, CheckReport } from '../../embedded/snapshot-check.ts';
 import { Engine, type EngineOptions, type EngineParts } from '../../engine.ts';
-import { remotePageSizes } from '../../page-sizes.ts';
+import { fixedPageSizes, remotePageSizes } from '../../page-sizes.ts';
 import { Cluster } from '../cluster.ts';
 import type { Deployment } from '../deployment.ts';
 import type { Address } from '../remote-error.ts';
@@ -104,7 +104,7 @@ interface RemoteParts {
 }
 
 function partsOf(
-  { deployment, replication }: RemoteOptions,
+  { deployment, replication, pageSize }: RemoteOptions,
   { environment: store, ids, instance, tables, cluster, clients, writeTag, timings }: Opened,
 ): RemoteParts {
   const nowMs = () => performance.now();
@@ -195,7 +195,7 @@ function partsOf(
     tables,
     ids,
     instance,
-    pageSizes: remotePageSizes,
+    pageSizes: pageSize === undefined ? remotePageSizes : fixedPageSizes(pageSize),
     roles: {
       versionManager: versions,
       metadataProvider: trees,

@@ -1,0 +1,49 @@
+/** What single targets can be told beside what holds for all of them. */
+import type { Field } from './field.ts';
+
+export interface SshTarget {
+  /** Who is logged in as. */
+  readonly user: string | undefined;
+  /** Where the program goes, on each machine. */
+  readonly path: string;
+}
+
+export interface KubernetesTarget {
+  readonly namespace: string | undefined;
+  readonly storageClass: string | undefined;
+}
+
+export interface Targets {
+  readonly ssh: SshTarget;
+  readonly kubernetes: KubernetesTarget;
+}
+
+const defaultSshPath = '/opt/blobseer-s3';
+const userName = /^[a-z_][a-z0-9_-]{0,31}$/;
+/** Without anything that a shell or a unit file would take apart. */
+const absolutePath = /^\/[\w./-]{0,255}$/;
+const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
+
+export function readTargets(field: Field): Targets {
+  const { ssh, kubernetes } = field.mapping(['ssh', 'kubernetes']);
+  return { ssh: readSsh(ssh), kubernetes: readKubernetes(kubernetes) };
+}
+
+function readSsh(field: Field): SshTarget {
+  const { user, path } = field.mapping(['user', 'path']);
+  return {
+    user: user.isGiven ? user.text(userName, 'the name of a user') : undefined,
+    path: path.isGiven ? path.text(absolutePath, 'an absolute path') : defaultSshPath,
+  };
+}
+
+function readKubernetes(field: Field): KubernetesTarget {
+  const { namespace, storageClass } = field.mapping(['namespace', 'storageClass']);
+  return {
+    namespace: namespace.isGiven ? namespace.text(dnsLabel, 'a name of Kubernetes') : undefined,
+    storageClass: storageClass.isGiven
+      ? storageClass.text(dnsName, 'a name of Kubernetes')
+      : undefined,
+  };
+}
