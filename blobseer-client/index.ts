@@ -32,6 +32,7 @@ export {
   type RemoteOptions,
 } from './remote/engine/remote.ts';
 export { PlainBlob, type PlainVersion } from './remote/plain-blob.ts';
+export { addressText } from './remote/remote-error.ts';
 export { Security } from './remote/security.ts';
 export type { RangeQuery, Row, Store, Table, Transaction } from './store.ts';
 export { maxTableKeyBytes } from './store.ts';

@@ -32,6 +32,13 @@ export const memberRoles: Readonly<Record<RoleKey, MemberRole>> = {
   gateways: 'gateway',
 };
 
+/** Each needs those before it: members start level by level, and stop the other way round. */
+export const startLevels: readonly (readonly MemberRole[])[] = [
+  ['provider-manager', 'version-manager'],
+  ['metadata-provider', 'data-provider'],
+  ['gateway'],
+];
+
 const maxPort = 65_535;
 
 /**

@@ -3,6 +3,7 @@ import { BlobSeerError } from '../blobseer-client/index.ts';
 import { check } from './commands/check.ts';
 import { type Command, CommandError, columns, UsageError } from './commands/command.ts';
 import { config } from './commands/config.ts';
+import { deploy } from './commands/deploy.ts';
 import { entity } from './commands/entity.ts';
 import { locate } from './commands/locate.ts';
 import { serve } from './commands/serve.ts';
@@ -12,7 +13,7 @@ import { ConfigError } from './config.ts';
 import { suggestion } from './suggestion.ts';
 import { exitStatus, type Terminal } from './terminal.ts';
 
-const commands: readonly Command[] = [serve, user, check, locate, config, entity, version];
+const commands: readonly Command[] = [serve, user, check, locate, config, entity, deploy, version];
 
 /** Resolves with the exit status: 0 done, 1 failed, 2 the command line or the configuration is wrong. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {

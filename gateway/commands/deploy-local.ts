@@ -1,0 +1,201 @@
+/** The target local of `blobseer-s3 deploy`: all of it on this machine. */
+import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  type Credentials,
+  findCredentials,
+  readCredentials,
+} from '../../deploy/local/credentials.ts';
+import { deleteData, localStatus, restartMember, stopLocal } from '../../deploy/local/down.ts';
+import { layoutOf, logOf, storageOf, supervisorName } from '../../deploy/local/layout.ts';
+import { followLogs, LogReader } from '../../deploy/local/logs.ts';
+import { isCurrent } from '../../deploy/local/prepare.ts';
+import { readRecord } from '../../deploy/local/record.ts';
+import type { DeploymentStatus } from '../../deploy/local/status.ts';
+import {
+  awaitReady,
+  localMembers,
+  prepareLocal,
+  runSupervisor,
+  startSupervisor,
+} from '../../deploy/local/up.ts';
+import { makePrivateDirectory } from '../../deploy/private-file.ts';
+import { newAccessKey } from '../auth/users.ts';
+import { systemClock } from '../clock.ts';
+import { lockDirectory } from '../directory-lock.ts';
+import { suggestion } from '../suggestion.ts';
+import { exitStatus } from '../terminal.ts';
+import { CommandError, UsageError } from './command.ts';
+import { type DeployAction, type DeployCall, numberOf } from './deploy-action.ts';
+import { readyText, statusText } from './deploy-text.ts';
+
+const lockWaitSeconds = 60;
+const defaultTimeoutSeconds = 120;
+const maxTimeoutSeconds = 3600;
+const defaultLines = 100;
+const maxLines = 100_000;
+const watchEveryMs = 2000;
+const clearScreen = '\u001b[H\u001b[2J';
+
+export const localActions: Readonly<Record<string, DeployAction>> = {
+  up: { flags: ['foreground', 'timeout'], run: up },
+  status: { flags: ['json', 'watch'], run: status },
+  logs: { flags: ['follow', 'lines'], takesMember: true, run: logs },
+  restart: { flags: [], takesMember: true, run: restart },
+  stop: { flags: [], run: stop },
+  start: { flags: ['timeout'], run: start },
+  down: { flags: ['delete-data'], run: down },
+};
+
+const directoryOf = ({ description, file }: DeployCall): string =>
+  storageOf(description, path.dirname(file));
+
+async function up(call: DeployCall): Promise<number> {
+  const { description, file, terminal } = call;
+  const sources = {
+    fileDirectory: path.dirname(file),
+    environment: terminal.environment,
+    generate: () => {
+      const { accessKey, secret } = newAccessKey(systemClock);
+      return { accessKey, secretKey: secret };
+    },
+  };
+  return begin(call, (directory) => findCredentials(description, layoutOf(directory), sources));
+}
+
+async function start(call: DeployCall): Promise<number> {
+  if (readRecord(directoryOf(call)) === undefined) {
+    throw new CommandError(`${call.description.name} was never up: use "deploy up"`);
+  }
+  return begin(call, (directory) => readCredentials(layoutOf(directory)));
+}
+
+async function begin(
+  call: DeployCall,
+  credentialsFor: (directory: string) => Credentials,
+): Promise<number> {
+  const { description, terminal, flag } = call;
+  const seconds = numberOf(flag('timeout'), 'timeout', defaultTimeoutSeconds, maxTimeoutSeconds);
+  makePrivateDirectory(directoryOf(call));
+  const directory = directoryOf(call);
+  const running = await runningStatus(directory);
+  if (running !== undefined) {
+    const isNew = isCurrent(description, localMembers(description, directory), directory);
+    const changes = 'what has changed in the file since takes effect after "stop" and "up"';
+    const said = isNew ? 'is up already' : `is up already; ${changes}`;
+    terminal.print(`${description.name} ${said}.\n\n${statusText(running)}`);
+    return exitStatus.ok;
+  }
+  await prepareUnderLock(call, directory, credentialsFor);
+  const report = async (): Promise<void> => {
+    const onProgress = (ready: number, all: number) =>
+      terminal.redraw(`${ready} of ${all} members are ready`);
+    const status = await awaitReady(directory, { timeoutMs: seconds * 1000, onProgress });
+    terminal.redraw('');
+    terminal.print(readyText(status, layoutOf(directory), description.roles.gateways.https));
+  };
+  try {
+    if (flag('foreground') !== undefined) return await runSupervisor(directory, report);
+    await startSupervisor(directory);
+    await report();
+    return exitStatus.ok;
+  } catch (error) {
+    // Not half of it.
+    await stopLocal(directory);
+    throw error;
+  }
+}
+
+async function prepareUnderLock(
+  { description, terminal }: DeployCall,
+  directory: string,
+  credentialsFor: (directory: string) => Credentials,
+): Promise<void> {
+  const lock = await lockDirectory({
+    directory,
+    waitSeconds: lockWaitSeconds,
+    onWait: () => terminal.complain(`Another process uses ${directory}; waiting for it to end.`),
+  });
+  try {
+    const credentials = credentialsFor(directory);
+    prepareLocal({ description, directory, credentials, nowMs: () => systemClock.nowMs() });
+  } finally {
+    lock.release();
+  }
+}
+
+async function runningStatus(directory: string): Promise<DeploymentStatus | undefined> {
+  if (readRecord(directory) === undefined) return undefined;
+  const found = await localStatus(directory);
+  return found.supervisorPid === undefined ? undefined : found;
+}
+
+async function status(call: DeployCall): Promise<number> {
+  const { terminal, flag } = call;
+  const directory = directoryOf(call);
+  const isJson = flag('json') !== undefined;
+  const show = async (): Promise<string> => {
+    const found = await localStatus(directory);
+    return isJson ? JSON.stringify(found, undefined, 2) : statusText(found);
+  };
+  if (flag('watch') === undefined) {
+    terminal.print(await show());
+    return exitStatus.ok;
+  }
+  for (;;) {
+    terminal.print(`${isJson ? '' : clearScreen}${await show()}`);
+    await sleep(watchEveryMs);
+  }
+}
+
+async function logs(call: DeployCall): Promise<number> {
+  const { terminal, flag, member } = call;
+  const directory = directoryOf(call);
+  const record = readRecord(directory);
+  if (record === undefined) throw new CommandError(`${directory} has no deployment`);
+  const names = [supervisorName, ...record.members.map(({ name }) => name)];
+  if (member !== undefined && !names.includes(member)) {
+    throw new UsageError(`no member "${member}"${suggestion(member, names)}`);
+  }
+  const count = numberOf(flag('lines'), 'lines', defaultLines, maxLines);
+  const wanted = member === undefined ? names : [member];
+  const readers = new Map(wanted.map((name) => [name, new LogReader(logOf(directory, name))]));
+  const show = (name: string, line: string): void =>
+    terminal.print(member === undefined ? `${name}  ${line}` : line);
+  for (const [name, reader] of readers) for (const line of reader.last(count)) show(name, line);
+  if (flag('follow') !== undefined) await followLogs(readers, show, new AbortController().signal);
+  return exitStatus.ok;
+}
+
+async function restart(call: DeployCall): Promise<number> {
+  const { terminal, member } = call;
+  if (member === undefined) throw new UsageError('restart needs the name of a member');
+  const found = await restartMember(directoryOf(call), member);
+  terminal.print(statusText(found));
+  const isRunning = found.members.some(({ name, state }) => name === member && state === 'running');
+  return isRunning ? exitStatus.ok : exitStatus.failed;
+}
+
+async function stop(call: DeployCall): Promise<number> {
+  const directory = directoryOf(call);
+  await stopLocal(directory);
+  call.terminal.print(`${call.description.name} is stopped; its data is in ${directory}.`);
+  return exitStatus.ok;
+}
+
+async function down(call: DeployCall): Promise<number> {
+  const { description, terminal, flag } = call;
+  const directory = directoryOf(call);
+  const confirmed = flag('delete-data');
+  if (confirmed === undefined) return stop(call);
+  const name = readRecord(directory)?.name ?? description.name;
+  if (confirmed !== name) {
+    throw new UsageError(
+      `--delete-data ${confirmed} does not name the deployment: all data of ${name} in ${directory} would be lost`,
+    );
+  }
+  await stopLocal(directory);
+  deleteData(directory);
+  terminal.print(`${name} is gone, with all its data.`);
+  return exitStatus.ok;
+}
