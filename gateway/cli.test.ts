@@ -42,7 +42,7 @@ function run(
 describe('usage', () => {
   test('help lists the commands, each has its own with examples', async () => {
     assert.equal(await run(['--help']), 0);
-    for (const name of ['serve', 'user', 'check', 'config', 'entity', 'version']) {
+    for (const name of ['serve', 'user', 'check', 'config', 'entity', 'deploy', 'version']) {
       assert.match(output, new RegExp(`^  ${name} `, 'm'));
     }
     for (const args of [
@@ -51,6 +51,7 @@ describe('usage', () => {
       ['check', '-h'],
       ['config', '--help'],
       ['entity', '--help'],
+      ['deploy', '--help'],
     ]) {
       output = '';
       assert.equal(await run(args), 0);

@@ -70,8 +70,11 @@ Examples:
     const action = Object.hasOwn(actions, name) ? actions[name] : undefined;
     if (action === undefined) {
       const names = Object.keys(actions);
-      const said = name === '' ? 'deploy needs an action' : `unknown action "${name}"`;
-      throw new UsageError(`${said}${suggestion(name, names)}; actions are ${names.join(', ')}`);
+      const said =
+        name === ''
+          ? 'deploy needs an action'
+          : `unknown action "${name}"${suggestion(name, names)}`;
+      throw new UsageError(`${said}; actions are ${names.join(', ')}`);
     }
     if (given === undefined) throw new UsageError(`${name} needs the file of a deployment`);
     const extra = action.takesMember ? surplus : (member ?? surplus);
