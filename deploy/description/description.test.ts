@@ -62,6 +62,16 @@ test('a file that says the least gets a deployment with safe defaults', () => {
     targets: {
       ssh: { user: undefined, path: '/opt/blobseer-s3' },
       kubernetes: { namespace: undefined, storageClass: undefined },
+      nimbus: { cloudClient: undefined, hours: 24 },
+      ec2: {
+        endpoint: undefined,
+        region: undefined,
+        signature: 4,
+        keyName: undefined,
+        securityGroups: [],
+        caFile: undefined,
+      },
+      cloudInit: { package: undefined, packages: [], secretsCommand: undefined },
     },
   } satisfies Description);
   const several = smallest.replaceAll('count: 1', 'count: 5');
@@ -92,10 +102,8 @@ test('a file may say everything', () => {
   });
   assert.equal(read.roles.versionManager.image, 'managers.gz');
   assert.deepEqual([read.roles.gateways.workers, read.roles.gateways.https], [4, true]);
-  assert.deepEqual(read.targets, {
-    ssh: { user: 'blobseer', path: '/srv/blobseer-s3' },
-    kubernetes: { namespace: 'storage', storageClass: 'fast' },
-  });
+  assert.deepEqual(read.targets.ssh, { user: 'blobseer', path: '/srv/blobseer-s3' });
+  assert.deepEqual(read.targets.kubernetes, { namespace: 'storage', storageClass: 'fast' });
 });
 
 test('what is wrong is named by its line and its key, with what would be right', () => {

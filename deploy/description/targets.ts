@@ -1,4 +1,12 @@
 /** What single targets can be told beside what holds for all of them. */
+import {
+  type CloudInitTarget,
+  type Ec2Target,
+  type NimbusTarget,
+  readCloudInit,
+  readEc2,
+  readNimbus,
+} from './cloud-targets.ts';
 import type { Field } from './field.ts';
 
 export interface SshTarget {
@@ -16,6 +24,9 @@ export interface KubernetesTarget {
 export interface Targets {
   readonly ssh: SshTarget;
   readonly kubernetes: KubernetesTarget;
+  readonly nimbus: NimbusTarget;
+  readonly ec2: Ec2Target;
+  readonly cloudInit: CloudInitTarget;
 }
 
 const defaultSshPath = '/opt/blobseer-s3';
@@ -26,8 +37,15 @@ const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
 export function readTargets(field: Field): Targets {
-  const { ssh, kubernetes } = field.mapping(['ssh', 'kubernetes']);
-  return { ssh: readSsh(ssh), kubernetes: readKubernetes(kubernetes) };
+  const keys = ['ssh', 'kubernetes', 'nimbus', 'ec2', 'cloudInit'] as const;
+  const { ssh, kubernetes, nimbus, ec2, cloudInit } = field.mapping(keys);
+  return {
+    ssh: readSsh(ssh),
+    kubernetes: readKubernetes(kubernetes),
+    nimbus: readNimbus(nimbus),
+    ec2: readEc2(ec2),
+    cloudInit: readCloudInit(cloudInit),
+  };
 }
 
 function readSsh(field: Field): SshTarget {

@@ -1,0 +1,95 @@
+/**
+ * A machine of its own for members of a deployment: where things are on it. Every target that sets machines
+ * up (ssh, cloud-init, Nimbus, cloudinit.d) makes them look the same.
+ */
+import { isIPv6 } from 'node:net';
+import { BlobSeerError } from '../blobseer-client/errors.ts';
+import { blobseerConfiguration } from './configuration-files.ts';
+import { type Description, type RoleKey, roleKeys } from './description/description.ts';
+import { type Member, type MemberRole, memberRoles, planMembers } from './plan.ts';
+
+export const machineUser = 'blobseer';
+/** The program that configures a machine (systemd/files/machine). */
+export const machineProgram = '/usr/local/lib/blobseer/machine';
+/** Its settings. */
+export const machineSettings = '/etc/default/blobseer';
+const defaultStorage = '/var/lib/blobseer';
+
+/** Marks in a configuration file that the machine itself replaces, once it knows the addresses. */
+const marks: Readonly<Partial<Record<MemberRole, string>>> = {
+  'version-manager': '@VERSION_MANAGER@',
+  'provider-manager': '@PROVIDER_MANAGER@',
+  'metadata-provider': '@METADATA_PROVIDERS@',
+};
+
+/** Whose addresses stand in the file: each member needs to know them. */
+export const markedRoles = Object.keys(marks) as readonly MemberRole[];
+
+/** The deployment's directory on machines: there is no file beside which a relative one could be. */
+export function machineStorage({ storage }: Description): string {
+  if (storage === undefined) return defaultStorage;
+  if (storage.startsWith('/')) return storage.replace(/\/+$/, '');
+  const message = `storage must be an absolute path for machines, not "${storage}"`;
+  throw new BlobSeerError('invalid-argument', message);
+}
+
+/** Every address of a machine: it may not know the one that others reach it by. */
+export function listenAddress(host: string): string {
+  return isIPv6(host) ? '::' : '0.0.0.0';
+}
+
+/** The members where each has a machine to itself, whose name is known. */
+export function planMachines(
+  description: Description,
+  hostOf: (role: MemberRole, index: number) => string,
+): Member[] {
+  return planMembers(description, { hostOf, storage: machineStorage(description) });
+}
+
+/**
+ * The host of a member for machines that are made from the description: that of the file where it has one,
+ * else a name that its maker must give it.
+ */
+export function namedHosts(description: Description): (role: MemberRole, index: number) => string {
+  return (role, index) =>
+    description.roles[keyOfRole(role)].hosts[index] ?? machineName(description, role, index);
+}
+
+export function machineName({ name }: Description, role: MemberRole, index: number): string {
+  return `${name}-${role}-${index + 1}`;
+}
+
+export function keyOfRole(role: MemberRole): RoleKey {
+  return roleKeys.find((key) => memberRoles[key] === role)!;
+}
+
+/**
+ * What `machine configure` takes for a role: BlobSeer's configuration file with marks where addresses
+ * belong that only the machine learns. Lines with addresses that nobody will know by then are not in it.
+ */
+export function roleTemplate(
+  description: Description,
+  role: MemberRole,
+  known: readonly MemberRole[] = markedRoles,
+): string {
+  const single = Object.fromEntries(
+    roleKeys.map((key) => [key, { ...description.roles[key], count: 1 }]),
+  ) as unknown as Description['roles'];
+  const placement = { hostOf: (of: MemberRole) => marks[of] ?? of, storage: '/' };
+  const members = planMembers({ ...description, roles: single }, placement);
+  const unknown = markedRoles.filter((one) => !known.includes(one)).map((one) => marks[one]!);
+  return roleFile(description, members, role)
+    .split('\n')
+    .filter((line) => !unknown.some((mark) => line.includes(mark)))
+    .join('\n');
+}
+
+/** As `roleTemplate`, for members whose addresses are known. */
+export function roleFile(
+  description: Description,
+  members: readonly Member[],
+  role: MemberRole,
+): string {
+  const port = description.ports[keyOfRole(role)];
+  return `# ${role}, port ${port}\n${blobseerConfiguration(description, members)}`;
+}
