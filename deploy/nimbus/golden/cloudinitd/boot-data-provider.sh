@@ -1,0 +1,47 @@
+#!/bin/sh
+# Makes this machine a data-provider, at the level "storage".
+set -eu
+# shellcheck source=/dev/null
+. ./bootenv.sh
+context=$(mktemp -d)
+trap 'rm -rf "$context"' EXIT
+mkdir "$context/members" "$context/addresses"
+printf '%s\n' "${version_manager:?}" | tr , '\n' >"$context/addresses/version-manager"
+printf '%s\n' "${provider_manager:?}" | tr , '\n' >"$context/addresses/provider-manager"
+cat >"$context/members/data-provider" <<'CONFIGURATION'
+# data-provider, port 7010
+# The BlobSeer of the deployment lab.
+vmanager: {
+  host = "@VERSION_MANAGER@";
+  service = "7001";
+};
+pmanager: {
+  host = "@PROVIDER_MANAGER@";
+  service = "7002";
+};
+provider: {
+  service = "7010";
+  space = 102400;
+  retry = 1;
+  deduplication = false;
+  ft_engine = "replication";
+};
+sdht: {
+  space = 10240;
+};
+dht: {
+  service = "7003";
+  replication = 2;
+  timeout = 10;
+  cachesize = 1048576;
+};
+security: {
+  ca_file = "ca.pem";
+  cert_file = "cert.pem";
+  key_file = "key.pem";
+  plain_networks = ( "10.1.0.0/16" );
+};
+CONFIGURATION
+sudo=
+[ "$(id -u)" -eq 0 ] || sudo=sudo
+$sudo "${BLOBSEER_ROOT:-}/usr/local/lib/blobseer/machine" configure "$context"
