@@ -149,6 +149,8 @@ const layers = [
       blobseer,
       // A wrong word gets the same answer everywhere.
       'gateway/suggestion.ts',
+      // Clouds answer in XML.
+      'gateway/s3/xml-parse.ts',
       'blobseer-client/errors.ts',
       'blobseer-client/store.ts',
       'blobseer-client/remote/',
