@@ -59,7 +59,9 @@ export function userData(
       permissions: isProgram ? '0755' : '0644',
       content: text,
     })),
+    // One script, of which nothing is done after what failed.
     runcmd: [
+      'set -e',
       ...(fetched === undefined ? [] : fetchCommands(fetched, description.targets.ssh.path)),
       'systemd-sysusers /etc/sysusers.d/blobseer.conf',
       'systemctl daemon-reload',
@@ -81,7 +83,11 @@ export function userData(
 /** Nothing is unpacked that is not what the description says. */
 function fetchCommands({ url, sha256 }: { url: string; sha256: string }, path: string): string[] {
   return [
-    `set -e; curl -fsSL --retry 5 -o ${archive} '${url}'; echo '${sha256}  ${archive}' | sha256sum -c; install -d ${path}; tar -xzf ${archive} -C ${path} --strip-components=1 --no-same-owner; rm ${archive}`,
+    `curl -fsSL --retry 5 -o ${archive} '${url}'`,
+    `echo '${sha256}  ${archive}' | sha256sum -c`,
+    `install -d ${path}`,
+    `tar -xzf ${archive} -C ${path} --strip-components=1 --no-same-owner`,
+    `rm ${archive}`,
   ];
 }
 
