@@ -84,12 +84,21 @@ export function roleTemplate(
     .join('\n');
 }
 
-/** As `roleTemplate`, for members whose addresses are known. */
+/** As `roleTemplate`, for a role whose members have machines to themselves, where addresses are known. */
 export function roleFile(
   description: Description,
   members: readonly Member[],
   role: MemberRole,
 ): string {
   const port = description.ports[keyOfRole(role)];
-  return `# ${role}, port ${port}\n${blobseerConfiguration(description, members)}`;
+  return memberFile(description, members, { name: role, port });
+}
+
+/** As `roleFile`, for one of several members on a machine. */
+export function memberFile(
+  description: Description,
+  members: readonly Member[],
+  { name, port }: Pick<Member, 'name' | 'port'>,
+): string {
+  return `# ${name}, port ${port}\n${blobseerConfiguration(description, members)}`;
 }

@@ -60,7 +60,7 @@ test('a file that says the least gets a deployment with safe defaults', () => {
       gateways: { ...one, workers: 1, https: false },
     },
     targets: {
-      ssh: { user: undefined, path: '/opt/blobseer-s3' },
+      ssh: { user: undefined, path: '/opt/blobseer-s3', config: undefined },
       kubernetes: { namespace: undefined, storageClass: undefined },
       nimbus: { cloudClient: undefined, hours: 24 },
       ec2: {
@@ -102,7 +102,11 @@ test('a file may say everything', () => {
   });
   assert.equal(read.roles.versionManager.image, 'managers.gz');
   assert.deepEqual([read.roles.gateways.workers, read.roles.gateways.https], [4, true]);
-  assert.deepEqual(read.targets.ssh, { user: 'blobseer', path: '/srv/blobseer-s3' });
+  assert.deepEqual(read.targets.ssh, {
+    user: 'blobseer',
+    path: '/srv/blobseer-s3',
+    config: undefined,
+  });
   assert.deepEqual(read.targets.kubernetes, { namespace: 'storage', storageClass: 'fast' });
 });
 

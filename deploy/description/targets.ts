@@ -14,6 +14,8 @@ export interface SshTarget {
   readonly user: string | undefined;
   /** Where the program goes, on each machine. */
   readonly path: string;
+  /** A configuration file of ssh, with ports, keys and names of its own; undefined: the user's own. */
+  readonly config: string | undefined;
 }
 
 export interface KubernetesTarget {
@@ -33,6 +35,7 @@ const defaultSshPath = '/opt/blobseer-s3';
 const userName = /^[a-z_][a-z0-9_-]{0,31}$/;
 /** Without anything that a shell or a unit file would take apart. */
 const absolutePath = /^\/[\w./-]{0,255}$/;
+const filePath = /^[\w./~-]{1,255}$/;
 const dnsLabel = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const dnsName = /^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/;
 
@@ -49,10 +52,11 @@ export function readTargets(field: Field): Targets {
 }
 
 function readSsh(field: Field): SshTarget {
-  const { user, path } = field.mapping(['user', 'path']);
+  const { user, path, config } = field.mapping(['user', 'path', 'config']);
   return {
     user: user.isGiven ? user.text(userName, 'the name of a user') : undefined,
     path: path.isGiven ? path.text(absolutePath, 'an absolute path') : defaultSshPath,
+    config: config.isGiven ? config.text(filePath, 'the path of a file') : undefined,
   };
 }
 

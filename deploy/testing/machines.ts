@@ -1,6 +1,7 @@
 /** A machine that is a directory: its files are below it, and its systemctl notes what it is asked. */
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir, userInfo } from 'node:os';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type Artifact, program, writeArtifacts } from '../artifact.ts';
 
@@ -10,6 +11,11 @@ printf '%s\\n' "$*" >>"$BLOBSEER_ROOT/systemctl.log"
 case $1 in
   is-active) exit "$(cat "$BLOBSEER_ROOT/unit-status" 2>/dev/null || echo 0)" ;;
 esac
+`;
+
+/** There is no user of BlobSeer where tests run: its files belong to whoever runs them. */
+const sysusers = `#!/bin/sh
+sed -i "s/^BLOBSEER_USER=.*/BLOBSEER_USER=$(id -un)/" "$BLOBSEER_ROOT/etc/default/blobseer"
 `;
 
 /** Whoever runs the test may do everything to a machine that is a directory. */
@@ -25,22 +31,19 @@ export class TestMachine {
     writeArtifacts(this.root, files);
     writeArtifacts(this.root, [
       program('stand-ins/systemctl', systemctl),
+      program('stand-ins/systemd-sysusers', sysusers),
       program('stand-ins/sudo', sudo),
     ]);
     mkdirSync(path.join(this.root, 'etc'), { recursive: true });
     writeFileSync(path.join(this.root, 'etc/hosts'), '127.0.0.1 localhost\n');
-    const settings = path.join(this.root, 'etc/default/blobseer');
-    if (existsSync(settings)) {
-      // There is no user of BlobSeer where tests run.
-      const text = readFileSync(settings, 'utf8');
-      const user = `BLOBSEER_USER=${userInfo().username}`;
-      writeFileSync(settings, text.replace(/^BLOBSEER_USER=.*$/m, user));
-    }
     this.environment = {
       ...process.env,
       BLOBSEER_ROOT: this.root,
       PATH: `${path.join(this.root, 'stand-ins')}:${process.env.PATH}`,
     };
+    if (this.has('etc/default/blobseer')) {
+      execFileSync('systemd-sysusers', { env: this.environment });
+    }
   }
 
   read(name: string): string {
