@@ -13,7 +13,9 @@ import type {
   StagedWrite,
   StageOptions,
 } from './blobseer.ts';
+import { beginCut, type CheckpointCut, type CutParts } from './embedded/checkpoint-cut.ts';
 import type { Environment } from './embedded/environment.ts';
+import type { Holds } from './embedded/holds.ts';
 import type { Ids } from './embedded/ids.ts';
 import { type Instance, listInstances } from './embedded/instances.ts';
 import { type Cleaning, Maintenance } from './embedded/maintenance.ts';
@@ -59,6 +61,10 @@ export interface EngineParts<Tree> {
   readonly tables: SnapshotTables;
   readonly ids: Ids;
   readonly instance: Instance;
+  readonly holds: Holds;
+  readonly kind: CutParts['kind'];
+  /** The files beside the tables that the tables name. */
+  readonly filesIn: CutParts['filesIn'];
   readonly roles: Roles<Tree>;
   readonly pageSizes: PageSizes;
   /** Given to the process that cleans up. */
@@ -70,6 +76,7 @@ export class Engine<Tree> implements BlobSeer {
   /** The four roles by themselves. */
   readonly roles: Roles<Tree>;
   private readonly parts: EngineParts<Tree>;
+  private readonly nowMs: () => number;
   private readonly dead = new Set<number>();
   private readonly maintenance: Maintenance;
   private readonly stagings = new Set<Staging<Tree>>();
@@ -80,12 +87,14 @@ export class Engine<Tree> implements BlobSeer {
     const { tables, instance } = parts;
     this.parts = parts;
     this.roles = parts.roles;
+    this.nowMs = nowMs ?? Date.now;
     this.store = this.observedStore();
     const cleans = role === 'alone' || role === 'supervisor';
     this.maintenance = new Maintenance({
       tables,
       instance,
-      nowMs: nowMs ?? Date.now,
+      holds: parts.holds,
+      nowMs: this.nowMs,
       onError: onError ?? (() => undefined),
       cleaning: cleans ? parts.cleaning : undefined,
       dead: this.dead,
@@ -290,6 +299,14 @@ export class Engine<Tree> implements BlobSeer {
     } finally {
       lease.release();
     }
+  }
+
+  /**
+   * Everything as of one commit, to be copied while others go on; see checkpoint-cut.ts. `holder` says in
+   * words who copies.
+   */
+  beginCheckpoint(holder: string): Promise<CheckpointCut> {
+    return beginCut({ ...this.parts, nowMs: this.nowMs }, holder);
   }
 
   async close(): Promise<void> {

@@ -1,6 +1,7 @@
 /** The command line: which command, its help, and what its errors look like. */
 import { BlobSeerError } from '../blobseer-client/index.ts';
 import { check } from './commands/check.ts';
+import { checkpoint } from './commands/checkpoint.ts';
 import { type Command, CommandError, columns, UsageError } from './commands/command.ts';
 import { config } from './commands/config.ts';
 import { deploy } from './commands/deploy.ts';
@@ -13,7 +14,17 @@ import { ConfigError } from './config.ts';
 import { suggestion } from './suggestion.ts';
 import { exitStatus, type Terminal } from './terminal.ts';
 
-const commands: readonly Command[] = [serve, user, check, locate, config, entity, deploy, version];
+const commands: readonly Command[] = [
+  serve,
+  user,
+  check,
+  checkpoint,
+  locate,
+  config,
+  entity,
+  deploy,
+  version,
+];
 
 /** Resolves with the exit status: 0 done, 1 failed, 2 the command line or the configuration is wrong. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {

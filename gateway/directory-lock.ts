@@ -80,8 +80,8 @@ export async function lockDirectory(options: LockOptions): Promise<DirectoryLock
   return { descriptor, release: () => closeSync(descriptor) };
 }
 
-/** False when another process holds the lock. */
-function flock(descriptor: number, options: readonly string[]): Promise<boolean> {
+/** flock(1) on an open file of ours. False when another process holds the lock. */
+export function flock(descriptor: number, options: readonly string[]): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const child = spawn('flock', [...options, String(childDescriptor)], {
       stdio: ['ignore', 'ignore', 'ignore', descriptor],

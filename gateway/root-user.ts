@@ -20,7 +20,8 @@ import type { Namespace } from './namespace/namespace.ts';
 
 export const rootUserId = 'root';
 const rootAccountId = '000000000000';
-const credentialsFile = 'credentials';
+/** In the data directory. */
+export const credentialsFile = 'credentials';
 const privateFile = 0o600;
 
 export interface RootKey extends RootCredentials {

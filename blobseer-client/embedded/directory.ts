@@ -1,6 +1,7 @@
 /** The directory of an engine: made where it is not there, its format checked, this process registered. */
 import path from 'node:path';
 import type { EngineOptions } from '../engine.ts';
+import { BlobSeerError } from '../errors.ts';
 import type { Disk } from './disk.ts';
 import { Environment } from './environment.ts';
 import { checkFormat, type EngineKind } from './format.ts';
@@ -9,6 +10,8 @@ import { Instance } from './instances.ts';
 import { translateIoError } from './io-errors.ts';
 
 export const databaseFile = 'blobseer.mdb';
+/** Stands in a directory as long as a restore into it has not ended. */
+export const restoringFile = 'restoring';
 
 export interface Directory {
   readonly environment: Environment;
@@ -24,6 +27,18 @@ export interface DirectoryOptions
   readonly firstId?: number;
 }
 
+/** Throws `invalid-argument` where a crash has ended a restore. */
+export async function refuseHalfRestored(
+  disk: Pick<Disk, 'list'>,
+  directory: string,
+): Promise<void> {
+  if (!(await disk.list(directory)).includes(restoringFile)) return;
+  throw new BlobSeerError(
+    'invalid-argument',
+    `a restore into ${directory} has not ended: run it again, it begins anew`,
+  );
+}
+
 /** Throws `invalid-argument` for a directory of a newer program or of another kind of engine. */
 export async function openDirectory(options: DirectoryOptions): Promise<Directory> {
   const { directory, disk, role, kind, firstId, onStopped, onInstance } = options;
@@ -32,6 +47,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
   } catch (error) {
     throw translateIoError(error, `cannot make the data directory ${directory}`);
   }
+  await refuseHalfRestored(disk, directory);
   const environment = new Environment({
     file: path.join(directory, databaseFile),
     ...(onStopped && { onStopped }),

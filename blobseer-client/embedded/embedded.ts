@@ -12,6 +12,8 @@ import { Check } from './check.ts';
 import { type Directory, openDirectory } from './directory.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { freeUnits } from './free-units.ts';
+import { Holds } from './holds.ts';
+import { namedPageFiles } from './named-files.ts';
 import { PageFiles } from './page-files.ts';
 import { EmbeddedPageReader } from './page-reader.ts';
 import { PageSink } from './page-sink.ts';
@@ -44,13 +46,15 @@ export class EmbeddedBlobSeer extends Engine<PageTree> {
   constructor(options: EmbeddedOptions & { readonly disk: Disk }, opened: Directory) {
     const { directory, disk, pageSize } = options;
     const { environment, ids, instance } = opened;
+    const nowMs = options.nowMs ?? Date.now;
+    const holds = new Holds(environment, nowMs);
     const tables = openTables(environment);
     const stop = (cause: unknown) => environment.stop(cause);
     const pageFiles = new PageFiles(disk, path.join(directory, pagesDirectory), stop);
-    const space = new SpaceGuard(disk, directory, options.nowMs ?? Date.now);
+    const space = new SpaceGuard(disk, directory, nowMs);
     const versions = new EmbeddedVersionManager(tables);
     const refresh = (): void => environment.refresh();
-    const sweep = new Sweep(environment, tables, pageFiles);
+    const sweep = new Sweep(environment, tables, pageFiles, holds);
     const rewrite = new Rewrite(environment, tables, pageFiles, space, instance.id);
     const reclaim = new Reclaim({
       store: environment,
@@ -64,6 +68,10 @@ export class EmbeddedBlobSeer extends Engine<PageTree> {
       tables,
       ids,
       instance,
+      holds,
+      kind: 'embedded',
+      filesIn: (cut, lineage) =>
+        namedPageFiles(cut, environment.table('files'), pagesDirectory, lineage),
       pageSizes: pageSize === undefined ? embeddedPageSizes : fixedPageSizes(pageSize),
       roles: {
         versionManager: versions,

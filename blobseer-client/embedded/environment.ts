@@ -16,9 +16,10 @@
  * record is an error and never a wrong answer (pages have theirs in the tree, and are spared it).
  */
 import { crc32c } from '@node-rs/crc32';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { type Database, type Transaction as LmdbView, open, type RootDatabase } from 'lmdb';
 import { BlobSeerError } from '../errors.ts';
 import type { RangeQuery, Row, Store, Table, Transaction } from '../store.ts';
+import { DatabaseCut } from './database-cut.ts';
 import { translateIoError } from './io-errors.ts';
 
 /** Address space, not disk: the file grows with its contents. */
@@ -55,14 +56,23 @@ class LmdbTable implements Table {
     return stored && this.opened(asBuffer(key), stored);
   }
 
+  /** As it was at a cut that is still held. */
+  rangeAt(view: LmdbView, query: RangeQuery): Row[] {
+    return this.rows({ ...rangeOptions(query), transaction: view }, query.limit);
+  }
+
   has(key: Uint8Array): boolean {
     return this.database.doesExist(key);
   }
 
   range(query: RangeQuery): Row[] {
-    if (query.limit <= 0) return [];
+    return this.rows(rangeOptions(query), query.limit);
+  }
+
+  private rows(options: object, limit: number): Row[] {
+    if (limit <= 0) return [];
     const rows: Row[] = [];
-    for (const { key: found, value } of this.database.getRange(rangeOptions(query))) {
+    for (const { key: found, value } of this.database.getRange(options)) {
       const key = Buffer.from(found);
       rows.push({ key, value: this.opened(key, value) });
     }
@@ -119,6 +129,7 @@ function rangeOptions(query: RangeQuery): object {
 }
 
 export class Environment implements Store {
+  private readonly file: string;
   private readonly root: RootDatabase<Buffer, Uint8Array>;
   private readonly meta: LmdbTable;
   private readonly tables = new Map<string, LmdbTable>();
@@ -126,6 +137,7 @@ export class Environment implements Store {
   private stoppedBy: BlobSeerError | undefined;
 
   constructor(options: EnvironmentOptions) {
+    this.file = options.file;
     this.onStopped = options.onStopped;
     try {
       this.root = open<Buffer, Uint8Array>({
@@ -192,6 +204,35 @@ export class Environment implements Store {
     });
   }
 
+  /**
+   * Everything as of one commit; the one that comes next is `work`. Writers wait no longer than for any other
+   * small commit, however much there is. Release it soon.
+   */
+  async cut(work: (transaction: Transaction) => void): Promise<DatabaseCut> {
+    let cut: DatabaseCut | undefined;
+    try {
+      await this.commit((transaction) => {
+        cut = new DatabaseCut(
+          this.file,
+          () => {
+            this.root.resetReadTxn(); // the view must begin now, while nobody else can commit
+            return this.root.useReadTransaction();
+          },
+          (view) => {
+            const [row] = this.meta.rangeAt(view, { start: sequenceKey, limit: 1 });
+            return sequenceIn(row?.key.equals(sequenceKey) ? row.value : undefined);
+          },
+        );
+        work(transaction);
+      });
+    } catch (error) {
+      cut?.release();
+      throw error;
+    }
+    if (cut === undefined) throw new BlobSeerError('stopped', 'a commit ended without a result');
+    return cut;
+  }
+
   refresh(): void {
     this.root.resetReadTxn();
   }
@@ -201,7 +242,7 @@ export class Environment implements Store {
   }
 
   private readSequence(): number {
-    return this.meta.get(sequenceKey)?.readDoubleBE() ?? 0;
+    return sequenceIn(this.meta.get(sequenceKey));
   }
 
   /** Ends all acknowledging, in this process; the owner ends the others. Returns the error to throw. */
@@ -222,6 +263,8 @@ export class Environment implements Store {
     await this.root.close();
   }
 }
+
+const sequenceIn = (value: Buffer | undefined): number => value?.readDoubleBE() ?? 0;
 
 function lmdbTable(table: Table): LmdbTable {
   if (table instanceof LmdbTable) return table;

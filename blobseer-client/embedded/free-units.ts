@@ -46,8 +46,11 @@ function freeFilePages(
 
 /** The file is nobody's from this commit on; it is unlinked afterwards, by `Sweep`. */
 export function doom(transaction: Transaction, tables: Tables, name: FileName): void {
-  const value = Buffer.from(`${name.instance}/${name.fileId}/${name.generation}`);
-  transaction.put(tables.doomed, value, Buffer.alloc(1));
+  transaction.put(tables.doomed, doomedKey(name), Buffer.alloc(1));
+}
+
+export function doomedKey({ instance, fileId, generation }: FileName): Buffer {
+  return Buffer.from(`${instance}/${fileId}/${generation}`);
 }
 
 export function doomedName(key: Buffer): FileName {

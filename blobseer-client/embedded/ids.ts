@@ -4,12 +4,35 @@
  * writes together in the tables. A range not used up when a process ends is lost: 2^48 are many.
  */
 import { BlobSeerError } from '../errors.ts';
-import type { Store, Table } from '../store.ts';
+import type { Store, Table, Transaction } from '../store.ts';
 
 const rangeSize = 65_536;
 /** When fewer are left the next range is fetched in the background. */
 const refillBelow = rangeSize / 2;
 const counterKey = Buffer.from('next-id');
+const idLimit = 2 ** 48;
+/** More than a directory gives out between a checkpoint and its loss. */
+const restoreStep = 2 ** 38;
+
+/**
+ * Inside a commit, in a directory restored from a checkpoint: passes over what was given out after the
+ * checkpoint, which must never be given again. The first id that may be given.
+ */
+export function skipIds(store: Store, transaction: Transaction): number {
+  const meta = store.table('meta');
+  const next = (meta.get(counterKey)?.readUIntBE(0, 6) ?? 1) + restoreStep;
+  if (next >= idLimit - restoreStep) {
+    throw new BlobSeerError('no-space', 'the directory was restored too often: ids are used up');
+  }
+  transaction.put(meta, counterKey, counterValue(next));
+  return next;
+}
+
+function counterValue(next: number): Buffer {
+  const value = Buffer.allocUnsafe(6);
+  value.writeUIntBE(next, 0, 6);
+  return value;
+}
 
 export class Ids {
   private readonly store: Store;
@@ -56,9 +79,7 @@ export class Ids {
   private async reserve(): Promise<void> {
     this.spare = await this.store.commit((transaction) => {
       const start = this.meta.get(counterKey)?.readUIntBE(0, 6) ?? this.firstId;
-      const value = Buffer.allocUnsafe(6);
-      value.writeUIntBE(start + rangeSize, 0, 6);
-      transaction.put(this.meta, counterKey, value);
+      transaction.put(this.meta, counterKey, counterValue(start + rangeSize));
       return { start, end: start + rangeSize };
     });
   }

@@ -3,6 +3,7 @@
  * the directory reclaim, sweep and rewriting. A pass does what is due and ends; a timer starts the
  * next. A failure is reported and tried again with the next pass.
  */
+import type { Holds } from './holds.ts';
 import { type Instance, isSilentTool, listInstances, publishEveryMs } from './instances.ts';
 import type { SnapshotTables } from './tables.ts';
 
@@ -22,6 +23,7 @@ export interface Cleaning {
 export interface MaintenanceParts {
   readonly tables: Pick<SnapshotTables, 'instances'>;
   readonly instance: Instance;
+  readonly holds: Holds;
   readonly nowMs: () => number;
   readonly onError: (error: unknown) => void;
   /** Present in the one process that cleans up. */
@@ -65,6 +67,7 @@ export class Maintenance {
       await cleaning.bury(id);
       dead.delete(id);
     }
+    await this.parts.holds.releaseSilent();
     await this.repeat(() => cleaning.reclaim(this.leastBound()));
     for (const step of cleaning.steps) await this.repeat(() => step(() => this.stopping));
     for (const row of listInstances(this.parts.tables.instances)) {

@@ -17,6 +17,12 @@ export interface FileName {
   readonly generation: number;
 }
 
+/** Below the directory of all page files. */
+export function pageFilePath({ instance, fileId, generation }: FileName): string {
+  const chunk = Math.floor(fileId / filesPerDirectory);
+  return path.join(String(instance), String(chunk), `${fileId}-${generation}`);
+}
+
 export class PageFiles {
   readonly disk: Disk;
   private readonly root: string;
@@ -35,12 +41,11 @@ export class PageFiles {
   }
 
   path(name: FileName): string {
-    return path.join(this.directory(name), `${name.fileId}-${name.generation}`);
+    return path.join(this.root, pageFilePath(name));
   }
 
   private directory(name: FileName): string {
-    const chunk = Math.floor(name.fileId / filesPerDirectory);
-    return path.join(this.root, String(name.instance), String(chunk));
+    return path.dirname(this.path(name));
   }
 
   async create(name: FileName): Promise<DiskFile> {

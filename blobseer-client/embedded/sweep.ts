@@ -3,7 +3,8 @@
  * that a dead process had written without reaching its commit. Files of the living are theirs.
  */
 import type { Store } from '../store.ts';
-import { doomedName } from './free-units.ts';
+import { doomedKey, doomedName } from './free-units.ts';
+import type { Holds } from './holds.ts';
 import type { PageFiles } from './page-files.ts';
 import { decodeFile, idKey } from './records.ts';
 import type { Tables } from './tables.ts';
@@ -14,16 +15,22 @@ export class Sweep {
   private readonly store: Store;
   private readonly tables: Tables;
   private readonly pageFiles: PageFiles;
+  private readonly holds: Holds;
 
-  constructor(store: Store, tables: Tables, pageFiles: PageFiles) {
+  constructor(store: Store, tables: Tables, pageFiles: PageFiles, holds: Holds) {
     this.store = store;
     this.tables = tables;
     this.pageFiles = pageFiles;
+    this.holds = holds;
   }
 
-  /** Unlinks doomed files. True when there may be more. */
+  /**
+   * Unlinks doomed files, unless a checkpoint is being made: it may have to copy them yet. Whatever was doomed
+   * after a checkpoint's view is seen together with its hold. True when there may be more.
+   */
   async unlinkDoomed(): Promise<boolean> {
     this.store.refresh();
+    if (this.holds.stand()) return false;
     const keys = this.tables.doomed.keys({ limit: namesAtOnce });
     if (keys.length === 0) return false;
     for (const key of keys) await this.pageFiles.remove(doomedName(key));
@@ -47,7 +54,8 @@ export class Sweep {
       const bytes = this.tables.files.get(idKey(name.fileId));
       const record = bytes && decodeFile(bytes);
       const isNamed = record?.instance === instance && record.generation === name.generation;
-      if (isNamed) continue;
+      // What has had a record is doomed: it waits for its turn, and for holds.
+      if (isNamed || this.tables.doomed.has(doomedKey(name))) continue;
       await this.pageFiles.remove(name);
     }
     await this.pageFiles.pruneDirectories(instance);

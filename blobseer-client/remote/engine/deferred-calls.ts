@@ -1,4 +1,5 @@
 /** Tells hosts what they have to be told, in the order in which it came up; who cannot be reached is told later. */
+import type { Holds } from '../../embedded/holds.ts';
 import type { Store } from '../../store.ts';
 import type { DataProviders } from '../data-provider.ts';
 import type { MetadataProviders } from '../metadata-providers.ts';
@@ -18,6 +19,7 @@ import type { RemoteTables } from './tables.ts';
 export interface DeferredCallsParts {
   readonly store: Store;
   readonly tables: RemoteTables;
+  readonly holds: Holds;
   readonly numbers: ProviderNumbers;
   readonly dataProviders: DataProviders;
   readonly metadata: MetadataProviders;
@@ -67,9 +69,14 @@ export class DeferredCalls {
   }
 
   async #tell(prefix: Buffer): Promise<boolean> {
-    const { store, tables } = this.#parts;
+    const { store, tables, holds } = this.#parts;
     const end = Buffer.concat([prefix, Buffer.alloc(hostKeyBytes * 4, 0xff)]);
-    const rows = tables.deferred.range({ start: prefix, end, limit: releasesAtOnce });
+    // While a checkpoint is made nothing is released: what it names may not be copied yet.
+    const isHeld = holds.stand();
+    const rows = tables.deferred
+      .range({ start: prefix, end, limit: releasesAtOnce })
+      .filter(({ value }) => !isHeld || decodeDeferred(value).call === 'put');
+    if (rows.length === 0) return false;
     const host = decodeHostKey(prefix);
     for (const { value } of rows) await this.#say(host, decodeDeferred(value));
     await store.commit((transaction) => {

@@ -8,6 +8,7 @@
 import type { SnapshotRef } from '../../blobseer.ts';
 import { openDirectory } from '../../embedded/directory.ts';
 import { nodeDisk } from '../../embedded/disk.ts';
+import { Holds } from '../../embedded/holds.ts';
 import { Reclaim } from '../../embedded/reclaim.ts';
 import type { CheckOptions, CheckReport } from '../../embedded/snapshot-check.ts';
 import { Engine, type EngineOptions, type EngineParts } from '../../engine.ts';
@@ -104,12 +105,13 @@ interface RemoteParts {
 }
 
 function partsOf(
-  { deployment, replication, pageSize }: RemoteOptions,
+  { deployment, replication, pageSize, nowMs: wallClockMs = Date.now }: RemoteOptions,
   { environment: store, ids, instance, tables, cluster, clients, writeTag, timings }: Opened,
 ): RemoteParts {
   const nowMs = () => performance.now();
   const { gateways } = deployment;
   const refresh = (): void => store.refresh();
+  const holds = new Holds(store, wallClockMs);
   const { transport, versionManager: client, dataProviders, metadata } = clients;
   const manager = clients.providerManager;
   const patience = new Patience(timings);
@@ -125,6 +127,7 @@ function partsOf(
   const deferred = new DeferredCalls({
     store,
     tables,
+    holds,
     numbers,
     dataProviders,
     metadata,
@@ -195,6 +198,9 @@ function partsOf(
     tables,
     ids,
     instance,
+    holds,
+    kind: 'remote',
+    filesIn: () => Promise.resolve([]),
     pageSizes: pageSize === undefined ? remotePageSizes : fixedPageSizes(pageSize),
     roles: {
       versionManager: versions,
