@@ -11,8 +11,8 @@ import { restoreCheckpoint } from '../../deploy/checkpoint/restore.ts';
 import { keepNewest, schedule } from '../../deploy/checkpoint/schedule.ts';
 import { verifyBytes } from '../../deploy/checkpoint/verify.ts';
 import type { Config } from '../config.ts';
-import { suggestion } from '../config-settings.ts';
 import { credentialsFile } from '../root-user.ts';
+import { suggestion } from '../suggestion.ts';
 import { exitStatus, type Terminal } from '../terminal.ts';
 import {
   type Command,
