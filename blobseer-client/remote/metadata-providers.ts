@@ -8,6 +8,7 @@
 import { BlobSeerError } from '../errors.ts';
 import { addressOf, providerAt } from './provider-manager.ts';
 import type { Address } from './remote-error.ts';
+import { readReplicas } from './replica-read.ts';
 import type { CallOptions, Transport } from './transport.ts';
 import { type KeyValue, metadataProviderCalls } from './wire/messages.ts';
 import { gatewaysOf } from './wire/placement.ts';
@@ -299,41 +300,24 @@ export class MetadataProviders {
     }
   }
 
-  /** Replica by replica: what one lacks or does not answer is asked of the next. */
-  async #get(
-    keys: readonly Uint8Array[],
-    options: CallOptions = {},
-  ): Promise<(Buffer | undefined)[]> {
-    const places = keys.map((key) => this.#trustedFirst(key));
-    const values = new Array<Buffer | undefined>(keys.length).fill(undefined);
-    /** By position: a replica that could not be asked, so that missing elsewhere means nothing. */
-    const failures = new Map<number, unknown>();
-    let open = keys.map((_, position) => position);
-    for (let replica = 0; replica < this.#replication && open.length > 0; replica++) {
-      const positions = new Map<number, number[]>();
-      for (const position of open) {
-        const gateway = places[position]![replica];
-        if (gateway !== undefined) append(positions, gateway, position);
-      }
-      const isLast = replica === this.#replication - 1;
-      const patience = isLast ? {} : { deadlineMs: this.#slowMs };
-      await this.#inBatches(positions, async ([gateway, batch]) => {
-        try {
-          const request = { keys: batch.map((position) => keys[position]!), maxValueBytes };
-          const at = this.#address(gateway);
+  #get(keys: readonly Uint8Array[], options: CallOptions = {}): Promise<(Buffer | undefined)[]> {
+    return readReplicas(
+      {
+        places: keys.map((key) => this.#trustedFirst(key)),
+        maxBatch,
+        slowMs: this.#slowMs,
+        ask: (gateway, positions, signal) => {
+          const request = { keys: positions.map((position) => keys[position]!), maxValueBytes };
           const { read } = metadataProviderCalls;
-          const found = await this.#transport.call(at, read, request, { ...options, ...patience });
-          for (const [index, position] of batch.entries()) values[position] = found[index];
-        } catch (error) {
-          if (options.signal?.aborted !== true) this.#suspect(gateway);
-          for (const position of batch) failures.set(position, error);
-        }
-      });
-      options.signal?.throwIfAborted();
-      open = open.filter((position) => values[position] === undefined);
-    }
-    for (const position of open) if (failures.has(position)) throw failures.get(position);
-    return values;
+          return this.#transport.call(this.#address(gateway), read, request, {
+            ...options,
+            signal,
+          });
+        },
+        suspect: (gateway) => this.#suspect(gateway),
+      },
+      options,
+    );
   }
 
   #trustedFirst(key: Uint8Array): number[] {
@@ -360,12 +344,6 @@ export class MetadataProviders {
 
 const nameOf = ({ blobId, version, offset, size }: Segment): string =>
   `node ${blobId}/${version}/${offset}+${size}`;
-
-function append(lists: Map<number, number[]>, index: number, value: number): void {
-  const list = lists.get(index);
-  if (list === undefined) lists.set(index, [value]);
-  else list.push(value);
-}
 
 function readAs<Value>(
   decode: (bytes: Buffer) => Value,
