@@ -17,7 +17,7 @@ import { beginCut, type CheckpointCut, type CutParts } from './embedded/checkpoi
 import type { Environment } from './embedded/environment.ts';
 import type { Holds } from './embedded/holds.ts';
 import type { Ids } from './embedded/ids.ts';
-import { type Instance, listInstances } from './embedded/instances.ts';
+import { type Instance, listInstances, publishEveryMs } from './embedded/instances.ts';
 import { type Cleaning, Maintenance } from './embedded/maintenance.ts';
 import { snapshotName } from './embedded/snapshots.ts';
 import type { SnapshotTables } from './embedded/tables.ts';
@@ -54,6 +54,8 @@ export interface EngineOptions {
   readonly nowMs?: () => number;
   /** Of all new blobs; otherwise each gets what suits its first write. */
   readonly pageSize?: number | undefined;
+  /** The background work runs so often; 0: only when `maintain` asks for it. */
+  readonly maintainEveryMs?: number;
 }
 
 export interface EngineParts<Tree> {
@@ -83,7 +85,7 @@ export class Engine<Tree> implements BlobSeer {
   private readonly publishedBy = new WeakMap<Transaction, Staging<Tree>[]>();
 
   constructor(options: EngineOptions, parts: EngineParts<Tree>) {
-    const { role, onError, nowMs } = options;
+    const { role, onError, nowMs, maintainEveryMs = publishEveryMs } = options;
     const { tables, instance } = parts;
     this.parts = parts;
     this.roles = parts.roles;
@@ -99,7 +101,7 @@ export class Engine<Tree> implements BlobSeer {
       cleaning: cleans ? parts.cleaning : undefined,
       dead: this.dead,
     });
-    this.maintenance.start();
+    if (maintainEveryMs > 0) this.maintenance.start(maintainEveryMs);
     if (cleans) {
       for (const id of this.serversOfBefore()) this.dead.add(id);
       void this.maintenance.pass();

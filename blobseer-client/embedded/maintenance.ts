@@ -1,10 +1,11 @@
 /**
  * What has to be done besides serving: publishing this process's read bound, and in one process of
  * the directory reclaim, sweep and rewriting. A pass does what is due and ends; a timer starts the
- * next. A failure is reported and tried again with the next pass.
+ * next. A failure is reported and tried again with the next pass; it keeps no other step from its turn.
  */
+import { BlobSeerError } from '../errors.ts';
 import type { Holds } from './holds.ts';
-import { type Instance, isSilentTool, listInstances, publishEveryMs } from './instances.ts';
+import { type Instance, isSilentTool, listInstances } from './instances.ts';
 import type { SnapshotTables } from './tables.ts';
 
 /** Slices in a row before a pass ends, so that `close` never waits for long. */
@@ -42,17 +43,15 @@ export class Maintenance {
     this.parts = parts;
   }
 
-  start(): void {
-    this.timer = setInterval(() => void this.pass(), publishEveryMs);
+  start(everyMs: number): void {
+    this.timer = setInterval(() => void this.pass(), everyMs);
     this.timer.unref();
   }
 
   /** One pass; the running one when there is one. */
   pass(): Promise<void> {
     this.running ??= this.run()
-      .catch((error: unknown) => {
-        if (!this.stopping) this.parts.onError(error);
-      })
+      .catch((error: unknown) => this.report(error))
       .finally(() => {
         this.running = undefined;
       });
@@ -60,19 +59,38 @@ export class Maintenance {
   }
 
   private async run(): Promise<void> {
-    const { instance, cleaning, dead } = this.parts;
-    await instance.publish();
+    const { instance, cleaning, dead, tables, nowMs } = this.parts;
+    await this.reporting(() => instance.publish());
     if (cleaning === undefined) return;
     for (const id of dead) {
-      await cleaning.bury(id);
-      dead.delete(id);
+      await this.reporting(async () => {
+        await cleaning.bury(id);
+        dead.delete(id);
+      });
     }
-    await this.parts.holds.releaseSilent();
-    await this.repeat(() => cleaning.reclaim(this.leastBound()));
-    for (const step of cleaning.steps) await this.repeat(() => step(() => this.stopping));
-    for (const row of listInstances(this.parts.tables.instances)) {
-      if (isSilentTool(row, this.parts.nowMs())) await cleaning.bury(row.id);
+    await this.reporting(() => this.parts.holds.releaseSilent());
+    await this.reporting(() => this.repeat(() => cleaning.reclaim(this.leastBound())));
+    for (const step of cleaning.steps) {
+      await this.reporting(() => this.repeat(() => step(() => this.stopping)));
     }
+    await this.reporting(async () => {
+      for (const row of listInstances(tables.instances)) {
+        if (isSilentTool(row, nowMs())) await cleaning.bury(row.id);
+      }
+    });
+  }
+
+  private async reporting(work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (error instanceof BlobSeerError && error.kind === 'stopped') throw error;
+      this.report(error);
+    }
+  }
+
+  private report(error: unknown): void {
+    if (!this.stopping) this.parts.onError(error);
   }
 
   private async repeat(slice: () => Promise<boolean>): Promise<void> {

@@ -1,11 +1,12 @@
 /** Tells hosts what they have to be told, in the order in which it came up; who cannot be reached is told later. */
 import type { Holds } from '../../embedded/holds.ts';
-import type { Store } from '../../store.ts';
+import { BlobSeerError } from '../../errors.ts';
+import type { Row, Store } from '../../store.ts';
 import type { DataProviders } from '../data-provider.ts';
 import type { MetadataProviders } from '../metadata-providers.ts';
 import type { Address } from '../remote-error.ts';
 import type { Transport } from '../transport.ts';
-import { type RemoteTimings, releasesAtOnce } from './limits.ts';
+import { maxKeysPerRelease, type RemoteTimings, releasesAtOnce } from './limits.ts';
 import type { ProviderNumbers } from './provider-numbers.ts';
 import {
   type DeferredRecord,
@@ -39,20 +40,30 @@ export class DeferredCalls {
     this.#parts = parts;
   }
 
-  /** A slice for each host. True when there may be more that can be said. */
-  async slice(): Promise<boolean> {
-    let hasMore = false;
-    for (const prefix of this.#hosts()) {
-      const name = prefix.toString('hex');
-      if ((this.#retryAtMs.get(name) ?? 0) > this.#parts.nowMs()) continue;
-      try {
-        if (await this.#tell(prefix)) hasMore = true;
-        this.#retryAtMs.delete(name);
-      } catch {
-        this.#retryAtMs.set(name, this.#parts.nowMs() + this.#parts.timings.retryMs);
-      }
-    }
-    return hasMore;
+  /**
+   * A slice for each host, all at once: who does not answer keeps nobody else waiting. True when there may be
+   * more that can be said. Throws, when all were told, what will not be better another time.
+   */
+  async slice(isStopping: () => boolean): Promise<boolean> {
+    const failures: unknown[] = [];
+    const more = await Promise.all(
+      this.#hosts().map(async (prefix) => {
+        const name = prefix.toString('hex');
+        const { nowMs, timings } = this.#parts;
+        if ((this.#retryAtMs.get(name) ?? 0) > nowMs()) return false;
+        try {
+          const hasMore = await this.#tell(prefix, isStopping);
+          this.#retryAtMs.delete(name);
+          return hasMore;
+        } catch (error) {
+          this.#retryAtMs.set(name, nowMs() + timings.retryMs);
+          if (!isPassing(error)) failures.push(error);
+          return false;
+        }
+      }),
+    );
+    if (failures.length > 0) throw failures[0];
+    return more.includes(true);
   }
 
   #hosts(): Buffer[] {
@@ -68,7 +79,7 @@ export class DeferredCalls {
     }
   }
 
-  async #tell(prefix: Buffer): Promise<boolean> {
+  async #tell(prefix: Buffer, isStopping: () => boolean): Promise<boolean> {
     const { store, tables, holds } = this.#parts;
     const end = Buffer.concat([prefix, Buffer.alloc(hostKeyBytes * 4, 0xff)]);
     // While a checkpoint is made nothing is released: what it names may not be copied yet.
@@ -78,10 +89,13 @@ export class DeferredCalls {
       .filter(({ value }) => !isHeld || decodeDeferred(value).call === 'put');
     if (rows.length === 0) return false;
     const host = decodeHostKey(prefix);
-    for (const { value } of rows) await this.#say(host, decodeDeferred(value));
-    await store.commit((transaction) => {
-      for (const { key } of rows) transaction.remove(tables.deferred, key);
-    });
+    for (const { call, items, keys } of messagesOf(rows)) {
+      if (isStopping()) return false;
+      await this.#say(host, { call, items });
+      await store.commit((transaction) => {
+        for (const key of keys) transaction.remove(tables.deferred, key);
+      });
+    }
     return rows.length === releasesAtOnce;
   }
 
@@ -107,4 +121,33 @@ export class DeferredCalls {
       await metadata.releaseOn(host.number, items);
     }
   }
+}
+
+/** The host is away, or full, which may pass. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof BlobSeerError)) return false;
+  return error.kind === 'unavailable' || error.kind === 'no-space' || error.kind === 'stopped';
+}
+
+interface Message {
+  readonly call: DeferredRecord['call'];
+  readonly items: Uint8Array[];
+  /** The rows that it says. */
+  readonly keys: Uint8Array[];
+}
+
+/** Rows that follow each other and say the same are put into one call, as far as it may be long. */
+function messagesOf(rows: readonly Row[]): Message[] {
+  const messages: Message[] = [];
+  for (const { key, value } of rows) {
+    const { call, items } = decodeDeferred(value);
+    const last = messages.at(-1);
+    if (last?.call === call && last.items.length + items.length <= maxKeysPerRelease) {
+      last.items.push(...items);
+      last.keys.push(key);
+    } else {
+      messages.push({ call, items: [...items], keys: [key] });
+    }
+  }
+  return messages;
 }

@@ -4,6 +4,7 @@
  * it; what a dead process left is released by what it says.
  */
 import type { BlobId } from '../../blobseer.ts';
+import type { Instance } from '../../embedded/instances.ts';
 import { BlobSeerError } from '../../errors.ts';
 import type { Store, Table, Transaction } from '../../store.ts';
 import { type Address, addressText } from '../remote-error.ts';
@@ -14,7 +15,7 @@ export interface IntentParts {
   readonly store: Store;
   readonly intents: Table;
   readonly numbers: ProviderNumbers;
-  readonly instanceId: number;
+  readonly instance: Pick<Instance, 'id' | 'checkAlive'>;
 }
 
 export class Intent {
@@ -25,6 +26,7 @@ export class Intent {
   /** The names that are durable. */
   #written: ReadonlySet<string> = new Set();
   #writing: Promise<void> | undefined;
+  #isOver = false;
 
   constructor(parts: IntentParts, writeId: number, blobId: BlobId) {
     this.#parts = parts;
@@ -44,21 +46,23 @@ export class Intent {
     }
   }
 
-  /** All that may have pages. */
-  get addresses(): Address[] {
-    return [...this.#addresses.values()];
-  }
-
   async #write(): Promise<void> {
-    const { store, numbers } = this.#parts;
-    const written = new Set(this.#addresses.keys());
-    const addresses = this.addresses;
+    if (this.#isOver) throw new BlobSeerError('invalid-argument', 'the write was given up');
+    const { store, numbers, instance } = this.#parts;
+    const addresses = [...this.#addresses.values()];
     await store.commit((transaction) => {
+      // The rows of one taken for dead were seen to: nobody would look at another one.
+      instance.checkAlive();
       const providers = addresses.map((address) => numbers.numberFor(transaction, address));
       const value = encodeIntent({ blobId: this.#blobId, providers });
       transaction.put(this.#parts.intents, this.#key(), value);
     });
-    this.#written = written;
+    this.#written = new Set(addresses.map(addressText));
+  }
+
+  /** No more providers are covered: what begins from now on fails. */
+  end(): void {
+    this.#isOver = true;
   }
 
   /**
@@ -68,7 +72,7 @@ export class Intent {
   fulfil(transaction: Transaction): void {
     if (this.#addresses.size === 0) return;
     if (transaction.remove(this.#parts.intents, this.#key())) return;
-    throw new BlobSeerError('stopped', `instance ${this.#parts.instanceId} was declared dead`);
+    throw new BlobSeerError('stopped', `instance ${this.#parts.instance.id} was declared dead`);
   }
 
   /** Inside the commit that hands what was written over for release. */
@@ -77,6 +81,6 @@ export class Intent {
   }
 
   #key(): Buffer {
-    return intentKey(this.#parts.instanceId, this.#writeId);
+    return intentKey(this.#parts.instance.id, this.#writeId);
   }
 }

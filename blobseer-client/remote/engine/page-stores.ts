@@ -8,13 +8,6 @@ import { type Address, addressText } from '../remote-error.ts';
 import type { RemoteTimings } from './limits.ts';
 import type { ProviderPool } from './provider-pool.ts';
 
-export interface StoredPages {
-  /** As many as there shall be replicas. */
-  readonly providers: readonly Address[];
-  /** Were asked too, and may have the pages or not. */
-  readonly strays: readonly Address[];
-}
-
 /** Made once: an error of its own for every call that goes well is most of what it costs. */
 const notNeeded = new Error('others were faster');
 
@@ -34,13 +27,16 @@ export class PageStores {
   }
 
   /**
-   * Stores pages on a group of providers. `cover` is awaited before a provider gets anything. Throws
-   * `unavailable` or `no-space` when no more providers are left to ask.
+   * Stores pages on as many providers as there shall be replicas, and resolves to these. `cover` is awaited
+   * before a provider gets anything, and hears of all: those that were given up may have the pages or not.
+   * Throws `unavailable` or `no-space` when no more providers are left to ask, and the signal's reason.
    */
   async store(
     pages: readonly PageWrite[],
     cover: (addresses: readonly Address[]) => Promise<void>,
-  ): Promise<StoredPages> {
+    signal: AbortSignal,
+  ): Promise<readonly Address[]> {
+    signal.throwIfAborted();
     const asked: Address[] = [...(await this.#pool.group())];
     const stored: Address[] = [];
     const stopped = new AbortController();
@@ -49,20 +45,21 @@ export class PageStores {
     const wanted = asked.length;
     await cover(asked);
     return new Promise((resolve, reject) => {
-      const settle = (): void => {
+      const end = (settle: () => void): void => {
         if (stopped.signal.aborted) return;
-        const isStored = stored.length === wanted;
-        if (!isStored && open > 0) return;
         stopped.abort(notNeeded);
-        const strays = asked.filter((address) => !stored.includes(address));
-        if (isStored) resolve({ providers: stored, strays });
-        else reject(failure);
+        signal.removeEventListener('abort', onAbort);
+        settle();
+      };
+      const onAbort = (): void => end(() => reject(signal.reason));
+      const endIfDone = (): void => {
+        if (stored.length === wanted) end(() => resolve(stored));
+        else if (open === 0) end(() => reject(failure));
       };
       /** Instead of one that failed, or beside one that is slow. */
       const turnToAnother = async (): Promise<void> => {
-        const another = this.#pool.another(asked);
+        const another = await this.#join(asked);
         if (another === undefined || stopped.signal.aborted) return;
-        asked.push(another);
         await cover([another]);
         if (!stopped.signal.aborted) await attempt(another);
       };
@@ -75,14 +72,15 @@ export class PageStores {
           });
         }, this.#timings.slowMs);
         try {
-          const options = { deadlineMs: this.#timings.pageCallDeadlineMs, signal: stopped.signal };
+          const { pageCallDeadlineMs: deadlineMs } = this.#timings;
+          const options = { deadlineMs, signal: stopped.signal };
           await this.#providers.write(address, pages, options);
           if (stopped.signal.aborted) return;
           stored.push(address);
-          settle();
+          endIfDone();
         } catch (error) {
-          failure = error;
           if (stopped.signal.aborted) return;
+          failure = error;
           this.#pool.failed(address);
           if (company === undefined) await turnToAnother();
         } finally {
@@ -90,6 +88,8 @@ export class PageStores {
         }
         if (!stopped.signal.aborted) await company;
       };
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
       for (const address of [...asked]) {
         open++;
         attempt(address)
@@ -98,10 +98,21 @@ export class PageStores {
           })
           .finally(() => {
             open--;
-            settle();
+            endIfDone();
           });
       }
     });
+  }
+
+  /** Chosen and put among those asked in one step: several may be sought at once. */
+  async #join(asked: Address[]): Promise<Address | undefined> {
+    for (let widened = 0; ; ) {
+      const another = this.#pool.another(asked);
+      if (another !== undefined) asked.push(another);
+      if (another !== undefined || asked.length === widened) return another;
+      widened = asked.length;
+      await this.#pool.widen(widened + 1);
+    }
   }
 
   /**

@@ -9,7 +9,7 @@ import type { Transaction } from '../../store.ts';
 import type { Address } from '../remote-error.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { Intent, type IntentParts } from './intent.ts';
-import { maxStretchesUnderWay, stretchBytes } from './limits.ts';
+import { maxStretchesUnderWay, releasesAtOnce, stretchBytes } from './limits.ts';
 import type { PageStores } from './page-stores.ts';
 import type { Placements } from './placements.ts';
 import { encodeWrite } from './records.ts';
@@ -40,9 +40,10 @@ export class RemotePageWriter implements PageWriter {
   readonly #stretchPages: number;
   readonly #intent: Intent;
   readonly #crcs: number[] = [];
-  /** By stretch. */
+  /** By stretch: those that have it, and all that were asked to take it. */
   readonly #groups: (readonly Address[])[] = [];
-  readonly #strays: { readonly keys: readonly Buffer[]; readonly address: Address }[] = [];
+  readonly #asked: Address[][] = [];
+  readonly #stopped = new AbortController();
   readonly #underWay = new Set<Promise<void>>();
   #pieces: Uint8Array[] = [];
   #pageBytes = 0;
@@ -50,6 +51,7 @@ export class RemotePageWriter implements PageWriter {
   #stretch: Page[] = [];
   #stretchNumber = 0;
   #failure: { readonly error: unknown } | undefined;
+  #isSealed = false;
 
   constructor(parts: PageWriterParts, writeId: number, pageSize: number, blobId: number) {
     this.#parts = parts;
@@ -112,10 +114,13 @@ export class RemotePageWriter implements PageWriter {
       key: placements.names.keyOf({ writeId, index, crc }),
       page: bytes,
     }));
-    const { providers, strays } = await stores.store(writes, (all) => this.#intent.cover(all));
-    this.#groups[stretch] = providers;
-    const keys = writes.map(({ key }) => key);
-    for (const address of strays) this.#strays.push({ keys, address });
+    const asked: Address[] = [];
+    this.#asked[stretch] = asked;
+    const cover = (addresses: readonly Address[]): Promise<void> => {
+      asked.push(...addresses);
+      return this.#intent.cover(addresses);
+    };
+    this.#groups[stretch] = await stores.store(writes, cover, this.#stopped.signal);
   }
 
   #throwFailure(): void {
@@ -133,6 +138,7 @@ export class RemotePageWriter implements PageWriter {
     this.#throwFailure();
     if (this.#crcs.length === 0) return;
     this.#parts.placements.placed(this.#writeId, { ...this.#record(), stretches: this.#groups });
+    this.#isSealed = true;
   }
 
   #record() {
@@ -146,11 +152,11 @@ export class RemotePageWriter implements PageWriter {
   }
 
   commit(transaction: Transaction): void {
-    const { tables, numbers, releases } = this.#parts;
+    const { tables, numbers } = this.#parts;
     this.#intent.fulfil(transaction);
-    for (const { keys, address } of this.#strays) {
-      const host = { kind: 'provider', number: numbers.numberFor(transaction, address) } as const;
-      releases.defer(transaction, host, { call: 'release-pages', items: keys });
+    for (const [stretch, asked] of this.#asked.entries()) {
+      const strays = asked.filter((address) => !this.#groups[stretch]!.includes(address));
+      if (strays.length > 0) this.#release(transaction, strays, this.#keysOf(stretch));
     }
     if (this.#crcs.length === 0) return;
     const stretches = this.#groups.map((group) =>
@@ -164,23 +170,53 @@ export class RemotePageWriter implements PageWriter {
     this.#parts.placements.ended(this.#writeId);
   }
 
+  /** What is on its way is not waited for. Nothing of it is released twice. */
   async abort(): Promise<void> {
+    const error = new BlobSeerError('invalid-argument', 'the write was given up');
+    this.#failure ??= { error };
     this.#stretch = [];
-    this.#failure ??= { error: new BlobSeerError('invalid-argument', 'the write was given up') };
+    this.#intent.end();
+    this.#stopped.abort(error);
     await this.#settle();
-    const { placements, releases, numbers, store } = this.#parts;
-    const { addresses } = this.#intent;
+    const { placements, store } = this.#parts;
     placements.ended(this.#writeId);
-    if (addresses.length === 0) return;
-    const keys = this.#crcs.map((crc, index) =>
-      placements.names.keyOf({ writeId: this.#writeId, index, crc }),
-    );
-    await store.commit((transaction) => {
-      this.#intent.drop(transaction);
-      for (const address of keys.length > 0 ? addresses : []) {
-        const host = { kind: 'provider', number: numbers.numberFor(transaction, address) } as const;
-        releases.defer(transaction, host, { call: 'release-pages', items: keys });
-      }
-    });
+    // The intent stands until all of it is in the releases.
+    while (this.#asked.length > 0) {
+      const from = Math.max(0, this.#asked.length - releasesAtOnce);
+      await store.commit((transaction) => {
+        for (let stretch = from; stretch < this.#asked.length; stretch++) {
+          this.#giveUp(transaction, stretch);
+        }
+        if (from === 0) this.#intent.drop(transaction);
+      });
+      this.#asked.length = from;
+    }
+  }
+
+  #giveUp(transaction: Transaction, stretch: number): void {
+    const keys = this.#keysOf(stretch);
+    this.#release(transaction, this.#asked[stretch]!, keys);
+    // Since it was sealed, lists of its pages may be at the metadata providers.
+    if (this.#isSealed) this.#parts.releases.deferMetadata(transaction, [], keys);
+  }
+
+  #release(
+    transaction: Transaction,
+    addresses: readonly Address[],
+    items: readonly Buffer[],
+  ): void {
+    const { numbers, releases } = this.#parts;
+    for (const address of addresses) {
+      const host = { kind: 'provider', number: numbers.numberFor(transaction, address) } as const;
+      releases.defer(transaction, host, { call: 'release-pages', items });
+    }
+  }
+
+  #keysOf(stretch: number): Buffer[] {
+    const { names } = this.#parts.placements;
+    const first = stretch * this.#stretchPages;
+    return this.#crcs
+      .slice(first, first + this.#stretchPages)
+      .map((crc, index) => names.keyOf({ writeId: this.#writeId, index: first + index, crc }));
   }
 }

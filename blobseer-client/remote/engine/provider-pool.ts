@@ -41,10 +41,6 @@ export class ProviderPool {
     this.#nowMs = nowMs;
   }
 
-  get replication(): number {
-    return this.#replication;
-  }
-
   /** Different providers, as many as a page has replicas. Throws `no-space` or `unavailable`. */
   async group(): Promise<readonly Address[]> {
     const isStale = this.#nowMs() - this.#fetchedAtMs > this.#timings.groupsGoodMs;
@@ -61,6 +57,16 @@ export class ProviderPool {
     const healthy = others.filter((one) => !this.isSuspect(one));
     const choice = healthy.length > 0 ? healthy : others;
     return choice[this.#turn++ % choice.length];
+  }
+
+  /**
+   * Gets to know so many different ones, if there are. The original hands one out again and again that has
+   * just joined: those it named last may be all the same.
+   */
+  async widen(count: number): Promise<void> {
+    const options = { deadlineMs: this.#timings.providersDeadlineMs };
+    const groups = await this.#manager.providers(1, count, options).catch(() => []);
+    for (const address of groups.flat()) this.#known.set(addressText(address), address);
   }
 
   isSuspect(address: Address): boolean {

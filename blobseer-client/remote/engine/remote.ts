@@ -191,7 +191,7 @@ function partsOf(
     stores,
     budget,
     releases,
-    instanceId: instance.id,
+    instance,
   };
   const parts: EngineParts<RemoteTree> = {
     environment: store,
@@ -220,7 +220,11 @@ function partsOf(
       bury: (instanceId) =>
         bury({ store, tables, placements, homes, releases, repairs }, instanceId),
       reclaim: (bound) => reclaim.slice(bound),
-      steps: [() => releases.spell(), () => deferred.slice(), () => repairs.slice()],
+      steps: [
+        () => releases.spell(),
+        (isStopping) => deferred.slice(isStopping),
+        () => repairs.slice(),
+      ],
     },
   };
   const check = { store, tables, versions, placements, trees, dataProviders };
@@ -260,8 +264,10 @@ export class RemoteBlobSeer extends Engine<RemoteTree> {
     return this.underLease(() => new RemoteCheck(this.#check).run(options));
   }
 
+  /** What runs beside requests is not waited for where it waits for other machines. */
   override async close(): Promise<void> {
-    await super.close();
+    const closing = super.close();
     this.#clients.close();
+    await closing;
   }
 }

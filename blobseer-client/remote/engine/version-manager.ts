@@ -49,7 +49,6 @@ export interface RemoteVersionManagerParts {
 
 interface WrittenTree {
   readonly nodes: readonly Segment[];
-  readonly pageKeys: readonly Buffer[];
   readonly missed: readonly MissedRecords[];
 }
 
@@ -203,8 +202,7 @@ export class RemoteVersionManager
       }),
     );
     const missed = await metadata.put({ nodes, pages });
-    const pageKeys = changed.flatMap(([, key]) => (key === null ? [] : [key]));
-    return { nodes: nodes.map(({ segment }) => segment), pageKeys, missed };
+    return { nodes: nodes.map(({ segment }) => segment), missed };
   }
 
   publish(transaction: Transaction, prepared: PreparedSnapshot, blobId: BlobId): SnapshotRef {
@@ -224,14 +222,15 @@ export class RemoteVersionManager
     return this.add(transaction, draft, blobId, tree, runs);
   }
 
-  /** The nodes go; the version stays visible at the version manager, and nobody is told of it. */
+  /**
+   * The nodes go; the version stays visible at the version manager, and nobody is told of it. (Lists of pages
+   * go with the pages.)
+   */
   async abandon(prepared: PreparedSnapshot): Promise<void> {
     const { published } = this.#own(prepared);
     if (published === undefined) return;
     const { store, releases } = this.#parts;
-    await store.commit((transaction) =>
-      releases.deferMetadata(transaction, published.nodes, published.pageKeys),
-    );
+    await store.commit((transaction) => releases.deferMetadata(transaction, published.nodes, []));
   }
 
   #own(prepared: PreparedSnapshot): PreparedVersion {

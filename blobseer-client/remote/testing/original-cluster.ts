@@ -253,7 +253,10 @@ export class OriginalCluster implements AsyncDisposable {
     };
   }
 
-  /** An engine on the directory of that name, a new one by default. Closed with the cluster at the latest. */
+  /**
+   * An engine on the directory of that name, a new one by default; nothing happens in the background. Closed with
+   * the cluster at the latest.
+   */
   async open(
     options: Partial<RemoteOptions> & { readonly name?: string } = {},
   ): Promise<RemoteBlobSeer> {
@@ -263,6 +266,7 @@ export class OriginalCluster implements AsyncDisposable {
       role: 'alone',
       deployment: this.deployment,
       replication: 2,
+      maintainEveryMs: 0,
       timings: { retryMs: 0, managerRetryMs: 1, ...timings },
       ...rest,
     });
