@@ -47,12 +47,14 @@ export class Staging<Tree> implements StagedWrite {
   private readonly writer: PageWriter;
   private readonly reader: PageReader;
   private readonly changed: [number, PageAddress][] = [];
-  private readonly basePages: number;
+  /** Pages of the base that are worth comparing with. */
+  private basePages: number;
   private baseLeaves: Leaves = [];
   private baseLeavesFirst = 0;
   private sharedPages = 0;
   private state: 'open' | 'sealed' | 'published' | 'aborted' = 'open';
   private prepared: PreparedSnapshot | undefined;
+  private sealing: Promise<void> | undefined;
 
   /** The page being collected. */
   private pageIndex: number;
@@ -153,8 +155,21 @@ export class Staging<Tree> implements StagedWrite {
   private async loadBaseLeaves(head: SnapshotHead<Tree>): Promise<void> {
     const first = this.pageIndex - (this.pageIndex % baseLeavesAtOnce);
     const count = Math.min(baseLeavesAtOnce, this.basePages - first);
-    this.baseLeaves = await this.roles.metadataProvider.leaves(head, first, count);
-    this.baseLeavesFirst = first;
+    try {
+      this.baseLeaves = await this.roles.metadataProvider.leaves(head, first, count);
+      this.baseLeavesFirst = first;
+    } catch (error) {
+      this.giveUpComparing(error);
+    }
+  }
+
+  /** What cannot be read is not shared: a write does not fail because of what it replaces. */
+  private giveUpComparing(error: unknown): void {
+    const isLost =
+      error instanceof BlobSeerError && (error.kind === 'unavailable' || error.kind === 'corrupt');
+    if (!isLost) throw error;
+    this.basePages = 0;
+    this.baseLeaves = [];
   }
 
   private async endPage(): Promise<void> {
@@ -172,7 +187,13 @@ export class Staging<Tree> implements StagedWrite {
 
   private async equals(page: PageAddress): Promise<boolean> {
     if (page.crc !== this.pageCrc || page.length !== this.pageLength) return false;
-    const stored = await this.reader.read([page]);
+    let stored: Buffer;
+    try {
+      stored = await this.reader.read([page]);
+    } catch (error) {
+      this.giveUpComparing(error);
+      return false;
+    }
     let at = 0;
     for (const piece of this.pieces) {
       if (stored.compare(piece, 0, piece.length, at, at + piece.length) !== 0) return false;
@@ -183,10 +204,19 @@ export class Staging<Tree> implements StagedWrite {
 
   async seal(): Promise<void> {
     if (this.state !== 'open') throw wrongState('seal', this.state);
+    this.sealing ??= this.prepare().finally(() => {
+      this.sealing = undefined;
+    });
+    await this.sealing;
+    // It may have been aborted meanwhile.
+    if (this.state !== 'open') throw wrongState('seal', this.state);
+    this.state = 'sealed';
+  }
+
+  private async prepare(): Promise<void> {
     await this.reader.close();
     await this.writer.seal();
     this.prepared = await this.roles.versionManager.prepare(this.snapshot());
-    this.state = 'sealed';
   }
 
   /** Inside the commit. A commit that is undone leaves the write sealed. */
@@ -220,6 +250,7 @@ export class Staging<Tree> implements StagedWrite {
   async abort(): Promise<void> {
     if (this.state === 'published' || this.state === 'aborted') return;
     this.state = 'aborted';
+    await this.sealing?.catch(() => undefined);
     await this.reader.close();
     if (this.prepared !== undefined) await this.roles.versionManager.abandon(this.prepared);
     await this.writer.abort();
