@@ -4,35 +4,22 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { closeSync, openSync, readdirSync, readFileSync, statSync, writeSync } from 'node:fs';
-import path from 'node:path';
 import { after, test } from 'node:test';
+import { isOnBlobSeer } from '../harness/blobseer.ts';
 import { Gateway } from '../harness/gateway.ts';
 import { type RawRequest, type RawResponse, send } from '../harness/http.ts';
+import { damage } from './damage.ts';
 
 const bucket = 'damage';
 
-/** Flips one bit where the marker lies in the first file that holds it; false when none does. */
-function damage(directory: string, marker: Buffer): boolean {
-  for (const name of readdirSync(directory, { recursive: true }).map(String)) {
-    const file = path.join(directory, name);
-    if (!statSync(file).isFile()) continue;
-    const bytes = readFileSync(file);
-    const at = bytes.lastIndexOf(marker);
-    if (at < 0) continue;
-    const descriptor = openSync(file, 'r+');
-    writeSync(descriptor, Buffer.from([(bytes[at + 5] ?? 0) ^ 0x10]), 0, 1, at + 5);
-    closeSync(descriptor);
-    return true;
-  }
-  return false;
-}
+const skip =
+  isOnBlobSeer && "no page is in the data directory; conformance/cluster damages a provider's copy";
 
 for (const [what, size] of [
   ['a large object (page file)', 3_000_000],
   ['a small object (in LMDB)', 20_000],
 ] as const) {
-  test(`a damaged byte of ${what} is detected on read and named by check`, async () => {
+  test(`a damaged byte of ${what} is detected on read and named by check`, { skip }, async () => {
     const gateway = await Gateway.start();
     after(() => gateway.remove());
     const call = (request: RawRequest) =>

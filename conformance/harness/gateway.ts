@@ -11,7 +11,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { childrenOf, isAlive, killGroup } from './processes.ts';
+import { atEnd, childrenOf, exitOf, isAlive, killGroup } from './processes.ts';
 
 export interface Credentials {
   readonly accessKeyId: string;
@@ -22,7 +22,7 @@ export interface GatewayOptions {
   readonly workers?: number;
   /** Further arguments of `serve`. */
   readonly args?: readonly string[];
-  /** Further environment. */
+  /** Further environment; that of a BlobSeer has pages kept there. */
   readonly env?: Readonly<Record<string, string>>;
   /** An existing directory to serve; by default a new one that `remove` deletes. */
   readonly dataDirectory?: string;
@@ -49,7 +49,7 @@ const killTimeoutMs = 15_000;
 
 /** The project's folder: the nearest one above this file with a package.json. */
 export const projectRoot = findRoot(import.meta.dirname);
-const program = path.join(projectRoot, 'bin', 'blobseer-s3.js');
+export const program = path.join(projectRoot, 'bin', 'blobseer-s3.js');
 
 function findRoot(folder: string): string {
   try {
@@ -93,12 +93,9 @@ export async function runCommand(
 }
 
 const running = new Set<Gateway>();
-process.on('exit', () => {
+atEnd(() => {
   for (const gateway of running) gateway.killNow();
 });
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-  process.once(signal, () => process.exit(1));
-}
 
 export class Gateway {
   readonly credentials: Credentials;
@@ -207,7 +204,7 @@ export class Gateway {
 
   /** `blobseer-s3 check` on the directory; the gateway must be stopped or checks must allow it. */
   check(): Promise<CommandResult> {
-    return runCommand(['check', '--data', this.dataDirectory]);
+    return runCommand(['check', '--data', this.dataDirectory], this.#options.env);
   }
 
   #spawn(): ChildProcess {
@@ -268,11 +265,6 @@ export class Gateway {
     running.delete(this);
     this.#child = undefined;
   }
-}
-
-async function exitOf(child: ChildProcess): Promise<number | null> {
-  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-  return child.exitCode;
 }
 
 /** 0 when nobody answers. */

@@ -1,5 +1,22 @@
-/** Processes as Linux shows them under /proc. */
+/** Processes as Linux shows them under /proc, and how they end. */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => process.exit(1));
+}
+
+/** What this process started must not outlive it, whichever way it ends. */
+export function atEnd(end: () => void): void {
+  process.on('exit', end);
+}
+
+/** The exit status; null where a signal ended it. */
+export async function exitOf(child: ChildProcess): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+  return child.exitCode;
+}
 
 /** Direct children that still run. */
 export function childrenOf(pid: number): number[] {
