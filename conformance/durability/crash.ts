@@ -5,13 +5,14 @@
  * all is deleted the space must come back.
  *
  * Runs small in the suite (crash.test.ts), and by hand as hard as one likes:
- *   node dist/conformance/durability/crash.js --kills 50 --worker-kills 200 [--seed N] [--writers N]
+ *   node dist/conformance/durability/crash.js --kills 50 --worker-kills 200 [--seed N] [--writers N] [--blobseer]
  */
 import assert from 'node:assert/strict';
 import { readdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { BlobSeer } from '../harness/blobseer.ts';
 import { clearBucket, emptyBucket } from '../harness/buckets.ts';
 import { Gateway } from '../harness/gateway.ts';
 import { type Endpoint, type RawRequest, send } from '../harness/http.ts';
@@ -28,6 +29,8 @@ export interface CrashOptions {
   readonly workerKills: number;
   readonly seed: number;
   readonly writers?: number;
+  /** The pages are in a BlobSeer of entities, started for it, instead of the data directory. */
+  readonly onBlobSeer?: boolean;
   readonly log?: (line: string) => void;
 }
 
@@ -54,21 +57,34 @@ export async function crash(options: CrashOptions): Promise<CrashReport> {
   log(`seed ${options.seed}`);
   const random = new SeededRandom(options.seed);
   const contents = new Contents(options.seed);
-  const gateway = await Gateway.start({ workers: workersCount });
+  const blobseer = options.onBlobSeer === true ? await BlobSeer.start() : undefined;
+  const env = blobseer?.environment ?? {};
+  const gateway = await Gateway.start({ workers: workersCount, env });
   try {
-    const report = await new CrashRun({ ...options, log }, gateway, random, contents).run();
+    const run = new CrashRun({ ...options, log }, { gateway, blobseer, random, contents });
+    const report = await run.run();
     await gateway.remove();
     return report;
   } catch (error) {
     gateway.killNow();
     const where = `seed ${options.seed}, data directory kept: ${gateway.dataDirectory}`;
     throw new Error(`${(error as Error).message} (${where})`, { cause: error });
+  } finally {
+    await blobseer?.remove();
   }
+}
+
+interface CrashParts {
+  readonly gateway: Gateway;
+  readonly blobseer: BlobSeer | undefined;
+  readonly random: SeededRandom;
+  readonly contents: Contents;
 }
 
 class CrashRun implements ServerUnderTest {
   readonly #options: CrashOptions;
   readonly #gateway: Gateway;
+  readonly #blobseer: BlobSeer | undefined;
   readonly #random: SeededRandom;
   readonly #writers: Writer[];
   readonly #log: (line: string) => void;
@@ -76,9 +92,10 @@ class CrashRun implements ServerUnderTest {
   /** What a writer found wrong. */
   #failed: unknown;
 
-  constructor(options: CrashOptions, gateway: Gateway, random: SeededRandom, contents: Contents) {
+  constructor(options: CrashOptions, { gateway, blobseer, random, contents }: CrashParts) {
     this.#options = options;
     this.#gateway = gateway;
+    this.#blobseer = blobseer;
     this.#random = random;
     this.#log = options.log ?? (() => {});
     this.#writers = Array.from({ length: options.writers ?? 6 }, (_, index) => {
@@ -211,7 +228,7 @@ class CrashRun implements ServerUnderTest {
     assert.equal(status, 0, `check ${when}: ${output}`);
   }
 
-  /** Deletes everything, and waits until the page files are gone. */
+  /** Deletes everything, and waits until the page files are gone, and what a BlobSeer had of it. */
   async #spaceReturns(): Promise<void> {
     const client = makeClient(this.#gateway.endpoint, this.#gateway.credentials);
     for (const bucket of [plainBucket, versionedBucket]) {
@@ -231,7 +248,18 @@ class CrashRun implements ServerUnderTest {
       }
       await delay(200);
     }
+    await this.#providersAreEmpty();
     await this.#checkIsClean('after all was deleted');
+  }
+
+  /**
+   * A version that was begun and never committed is closed by the version manager: its nodes stay, and the
+   * page of zeros of one that nothing was written before.
+   */
+  async #providersAreEmpty(): Promise<void> {
+    if (this.#blobseer === undefined) return;
+    const pages = this.#blobseer.replication * this.#sums().unanswered;
+    await this.#blobseer.untilLeft({ pages, nodes: Number.POSITIVE_INFINITY });
   }
 
   #sums() {
@@ -264,6 +292,7 @@ if (process.argv[1] === import.meta.filename) {
       'worker-kills': { type: 'string', default: '200' },
       seed: { type: 'string' },
       writers: { type: 'string', default: '6' },
+      blobseer: { type: 'boolean', default: false },
     },
   });
   const report = await crash({
@@ -271,6 +300,7 @@ if (process.argv[1] === import.meta.filename) {
     workerKills: Number(values['worker-kills']),
     seed: chooseSeed(values.seed),
     writers: Number(values.writers),
+    onBlobSeer: values.blobseer,
     log: (line) => console.log(line),
   });
   console.log(JSON.stringify(report));
