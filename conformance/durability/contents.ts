@@ -44,7 +44,10 @@ export class Contents {
           : random.chance(0.85)
             ? [200_000, 2 * mebibyte]
             : [2 * mebibyte, maxContentBytes];
-    const size = random.integer(least, most);
+    return this.ofSize(random.integer(least, most), random);
+  }
+
+  ofSize(size: number, random: SeededRandom): Content {
     return { size, poolOffset: random.integer(0, poolBytes - size), edits: [] };
   }
 
