@@ -105,3 +105,29 @@ test('a version that is the beginning of another keeps its root', () =>
     const references = [{ owner: 'the blob', snapshot: { blobId: blob.id, version: 2 } }];
     assert.deepEqual((await engine.check({ references })).problems, []);
   }));
+
+test('what a process leaves that dies between ticket and commit is released, nodes and lists too', async () => {
+  await using own = await LocalCluster.start();
+  const bytes = Buffer.alloc(40 * 4096, 1);
+  const worker = await own.open({ role: 'worker' });
+  const blob = await Blob.create(worker, { pageSize: 4096 });
+  await blob.write([bytes]);
+  const before = await own.stored();
+  const changed = Buffer.from(bytes).fill(2, 4096, 9 * 4096);
+  const base = worker.latest(blob.id)!;
+  const dead = await worker.stage([changed], { base, blobId: blob.id });
+  await dead.seal(); // published at the version manager, and in no record
+  assert.ok((await own.stored()).nodes > before.nodes);
+
+  const next = await own.open();
+  for (let pass = 0; pass < 4; pass++) await next.maintain();
+  assert.deepEqual(await own.stored(), before);
+  const again = Blob.open(next, blob.id);
+  await again.write([changed]);
+  assert.ok((await collect(again.read({ version: 1 }))).equals(bytes));
+  assert.ok((await collect(again.read({ version: 2 }))).equals(changed));
+  for (const { version } of [...again.versions()]) await again.release(version);
+  for (let pass = 0; pass < 3; pass++) await next.maintain();
+  assert.deepEqual(await own.stored(), { pages: 0, nodes: 0 });
+  await next.close();
+});

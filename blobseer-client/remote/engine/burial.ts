@@ -1,6 +1,7 @@
 /** What a dead process was about to write: its intents say which providers may have pages of it. */
 import { idKey } from '../../embedded/records.ts';
 import type { Store } from '../../store.ts';
+import type { Closings } from './closings.ts';
 import type { Homes } from './homes.ts';
 import { releasesAtOnce } from './limits.ts';
 import type { Placements } from './placements.ts';
@@ -16,6 +17,7 @@ export interface BurialParts {
   readonly homes: Homes;
   readonly releases: Releases;
   readonly repairs: Repairs;
+  readonly closings: Closings;
 }
 
 /** The process's row goes last: as long as it stands, this is due again after a crash. */
@@ -30,13 +32,14 @@ export async function bury(parts: BurialParts, instanceId: number): Promise<void
 }
 
 async function buryIntents(parts: BurialParts, instanceId: number): Promise<boolean> {
-  const { store, tables, placements, homes, releases, repairs } = parts;
+  const { store, tables, placements, homes, releases, repairs, closings } = parts;
   const range = { start: idKey(instanceId), end: idKey(instanceId + 1), limit: releasesAtOnce };
   return await store.commit((transaction) => {
     const rows = tables.intents.range(range);
     for (const { key, value } of rows) {
-      const { blobId, providers } = decodeIntent(value);
-      const items = [placements.names.writePrefix(key.readUIntBE(6, 6))];
+      const { blobId, providers, taken } = decodeIntent(value);
+      const writeId = key.readUIntBE(6, 6);
+      const items = [placements.names.writePrefix(writeId)];
       for (const number of providers) {
         releases.defer(
           transaction,
@@ -44,7 +47,8 @@ async function buryIntents(parts: BurialParts, instanceId: number): Promise<bool
           { call: 'release-writes', items },
         );
       }
-      // It may have taken a ticket.
+      if (taken !== undefined) closings.put(transaction, taken, writeId);
+      // It may have taken a ticket that nobody knows of.
       const home = homes.recorded(blobId);
       if (home !== undefined) repairs.put(transaction, home);
       transaction.remove(tables.intents, key);

@@ -117,6 +117,8 @@ export class DeferredCalls {
       else await dataProviders.bury(address, items);
     } else if (isEntity && call === 'release-writes') {
       await dataProviders.releaseWrites(address, items);
+    } else if (isEntity && call === 'release-versions') {
+      await metadata.releaseAllOn(host.number, items);
     } else if (isEntity) {
       await metadata.releaseOn(host.number, items);
     }

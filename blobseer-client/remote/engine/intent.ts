@@ -1,7 +1,7 @@
 /**
  * The intent of a write: a durable row that says, before a provider gets the first page of it, that this
- * provider may have some, and whose blob a ticket may be taken of. The commit that publishes the write removes
- * it; what a dead process left is released by what it says.
+ * provider may have some, and before the first tree node, after which version it is named. The commit that
+ * publishes the write removes it; what a dead process left is released by what it says.
  */
 import type { BlobId } from '../../blobseer.ts';
 import type { Instance } from '../../embedded/instances.ts';
@@ -9,7 +9,7 @@ import { BlobSeerError } from '../../errors.ts';
 import type { Store, Table, Transaction } from '../../store.ts';
 import { type Address, addressText } from '../remote-error.ts';
 import type { ProviderNumbers } from './provider-numbers.ts';
-import { encodeIntent, intentKey } from './records.ts';
+import { encodeIntent, intentKey, type TakenVersion } from './records.ts';
 
 export interface IntentParts {
   readonly store: Store;
@@ -26,6 +26,7 @@ export class Intent {
   /** The names that are durable. */
   #written: ReadonlySet<string> = new Set();
   #writing: Promise<void> | undefined;
+  #taken: TakenVersion | undefined;
   #isOver = false;
 
   constructor(parts: IntentParts, writeId: number, blobId: BlobId) {
@@ -46,6 +47,13 @@ export class Intent {
     }
   }
 
+  /** Resolves when the row says that there may be nodes of this version; those of one before are seen to. */
+  async take(taken: TakenVersion): Promise<void> {
+    await this.#writing;
+    this.#taken = taken;
+    await this.#write();
+  }
+
   async #write(): Promise<void> {
     if (this.#isOver) throw new BlobSeerError('invalid-argument', 'the write was given up');
     const { store, numbers, instance } = this.#parts;
@@ -54,8 +62,8 @@ export class Intent {
       // The rows of one taken for dead were seen to: nobody would look at another one.
       instance.checkAlive();
       const providers = addresses.map((address) => numbers.numberFor(transaction, address));
-      const value = encodeIntent({ blobId: this.#blobId, providers });
-      transaction.put(this.#parts.intents, this.#key(), value);
+      const intent = { blobId: this.#blobId, providers, taken: this.#taken };
+      transaction.put(this.#parts.intents, this.#key(), encodeIntent(intent));
     });
     this.#written = new Set(addresses.map(addressText));
   }

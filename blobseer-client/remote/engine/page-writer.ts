@@ -137,7 +137,8 @@ export class RemotePageWriter implements PageWriter {
     await this.#settle();
     this.#throwFailure();
     if (this.#crcs.length === 0) return;
-    this.#parts.placements.placed(this.#writeId, { ...this.#record(), stretches: this.#groups });
+    const write = { ...this.#record(), stretches: this.#groups };
+    this.#parts.placements.placed(this.#writeId, write, this.#intent);
     this.#isSealed = true;
   }
 

@@ -4,6 +4,7 @@ import { BlobSeerError } from '../../errors.ts';
 import type { PageAddress } from '../../roles.ts';
 import type { Table } from '../../store.ts';
 import type { Address } from '../remote-error.ts';
+import type { Intent } from './intent.ts';
 import type { PageName, PageNames } from './page-names.ts';
 import type { ProviderNumbers } from './provider-numbers.ts';
 import { decodeWrite, type WriteRecord } from './records.ts';
@@ -18,6 +19,7 @@ export class Placements {
   readonly #writes: Table;
   readonly #numbers: ProviderNumbers;
   readonly #own = new Map<number, PlacedWrite>();
+  readonly #intents = new Map<number, Intent>();
 
   constructor(writes: Table, numbers: ProviderNumbers, names: PageNames) {
     this.#writes = writes;
@@ -26,13 +28,20 @@ export class Placements {
   }
 
   /** All pages of a write of this process are stored. */
-  placed(writeId: number, write: PlacedWrite): void {
+  placed(writeId: number, write: PlacedWrite, intent: Intent): void {
     this.#own.set(writeId, write);
+    this.#intents.set(writeId, intent);
+  }
+
+  /** Of a write on its way. */
+  intent(writeId: number): Intent | undefined {
+    return this.#intents.get(writeId);
   }
 
   /** It was committed, or is being undone. */
   ended(writeId: number): void {
     this.#own.delete(writeId);
+    this.#intents.delete(writeId);
   }
 
   write(writeId: number): PlacedWrite | undefined {

@@ -145,33 +145,69 @@ export function decodeTicket(bytes: Buffer): TicketRecord {
   };
 }
 
+/** A version that a write has a ticket for: nodes named after it may be at the metadata providers. */
+export interface TakenVersion {
+  readonly epoch: number;
+  readonly blobId: number;
+  readonly version: number;
+}
+
 /** A write on its way. */
 export interface IntentRecord {
   /** The blob of ours that it is for. */
   readonly blobId: number;
   /** Providers that may have got pages of it. */
   readonly providers: readonly number[];
+  readonly taken: TakenVersion | undefined;
 }
 
 export function intentKey(instanceId: number, writeId: number): Buffer {
   return Buffer.concat([idKey(instanceId), idKey(writeId)]);
 }
 
-export function encodeIntent({ blobId, providers }: IntentRecord): Buffer {
-  const bytes = Buffer.allocUnsafe(7 + providers.length * 2);
+const takenBytes = 12;
+const intentHeadBytes = 7 + takenBytes;
+
+/** As a key too: ticket by ticket of a blob. */
+export function encodeTaken({ epoch, blobId, version }: TakenVersion): Buffer {
+  const bytes = Buffer.allocUnsafe(takenBytes);
+  bytes.writeUInt32BE(epoch, 0);
+  bytes.writeUInt32BE(blobId, 4);
+  bytes.writeUInt32BE(version, 8);
+  return bytes;
+}
+
+export function decodeTaken(bytes: Buffer): TakenVersion {
+  if (bytes.length !== takenBytes) throw damaged('taken version');
+  return {
+    epoch: bytes.readUInt32BE(0),
+    blobId: bytes.readUInt32BE(4),
+    version: bytes.readUInt32BE(8),
+  };
+}
+
+const notTaken: TakenVersion = { epoch: 0, blobId: 0, version: 0 };
+
+export function encodeIntent({ blobId, providers, taken }: IntentRecord): Buffer {
+  const bytes = Buffer.allocUnsafe(intentHeadBytes + providers.length * 2);
   bytes.writeUInt8(recordVersion, 0);
   bytes.writeUIntBE(blobId, 1, 6);
+  encodeTaken(taken ?? notTaken).copy(bytes, 7);
   providers.forEach((provider, index) => {
-    bytes.writeUInt16BE(provider, 7 + index * 2);
+    bytes.writeUInt16BE(provider, intentHeadBytes + index * 2);
   });
   return bytes;
 }
 
 export function decodeIntent(bytes: Buffer): IntentRecord {
-  if (bytes.length < 7 || bytes.length % 2 !== 1 || bytes.readUInt8(0) !== recordVersion) {
-    throw damaged('intent');
-  }
-  return { blobId: bytes.readUIntBE(1, 6), providers: numbersIn(bytes, 7) };
+  const isWhole = bytes.length >= intentHeadBytes && (bytes.length - intentHeadBytes) % 2 === 0;
+  if (!isWhole || bytes.readUInt8(0) !== recordVersion) throw damaged('intent');
+  const taken = decodeTaken(bytes.subarray(7, intentHeadBytes));
+  return {
+    blobId: bytes.readUIntBE(1, 6),
+    providers: numbersIn(bytes, intentHeadBytes),
+    taken: taken.version === 0 ? undefined : taken,
+  };
 }
 
 function numbersIn(bytes: Buffer, from: number): number[] {
@@ -295,12 +331,19 @@ export interface HostName {
 
 /** What a host has to be told yet: keys to release, or pairs of keys and values to keep. */
 export interface DeferredRecord {
-  readonly call: 'release-pages' | 'release-writes' | 'release-nodes' | 'put';
+  readonly call: (typeof deferredCalls)[number];
   readonly items: readonly Uint8Array[];
 }
 
 const hostKinds = ['provider', 'gateway'] as const;
-const deferredCalls = ['release-pages', 'release-writes', 'release-nodes', 'put'] as const;
+const deferredCalls = [
+  'release-pages',
+  'release-writes',
+  'release-nodes',
+  /** By what the keys of a version's nodes, and of a write's lists, begin with. */
+  'release-versions',
+  'put',
+] as const;
 export const hostKeyBytes = 3;
 
 export function hostKey({ kind, number }: HostName): Buffer {

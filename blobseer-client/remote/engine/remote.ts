@@ -20,6 +20,7 @@ import { repairToolsOf } from '../zero-page.ts';
 import { bury } from './burial.ts';
 import { ByteBudget } from './byte-budget.ts';
 import { RemoteCheck, type RemoteCheckParts } from './check.ts';
+import { Closings } from './closings.ts';
 import { ClusterState, randomFirstId } from './cluster-state.ts';
 import { DeferredCalls } from './deferred-calls.ts';
 import { Homes } from './homes.ts';
@@ -160,6 +161,20 @@ function partsOf(
     timings,
     nowMs,
   });
+  const closings = new Closings({
+    store,
+    tables,
+    cluster,
+    client,
+    metadata,
+    names: placements.names,
+    releases,
+    gateways,
+    transport,
+    versionManager: deployment.versionManager,
+    timings,
+    nowMs,
+  });
   const versions = new RemoteVersionManager({
     store,
     tables,
@@ -171,6 +186,7 @@ function partsOf(
     patience,
     releases,
     repairs,
+    closings,
   });
   const reclaim = new Reclaim({
     store,
@@ -218,9 +234,10 @@ function partsOf(
     },
     cleaning: {
       bury: (instanceId) =>
-        bury({ store, tables, placements, homes, releases, repairs }, instanceId),
+        bury({ store, tables, placements, homes, releases, repairs, closings }, instanceId),
       reclaim: (bound) => reclaim.slice(bound),
       steps: [
+        () => closings.slice(),
         () => releases.spell(),
         (isStopping) => deferred.slice(isStopping),
         () => repairs.slice(),

@@ -19,6 +19,8 @@ export interface RemoteTables extends SnapshotTables {
   readonly deferred: Table;
   /** id of a blob at the version manager -> RepairRecord: versions there may be abandoned. */
   readonly repairs: Table;
+  /** TakenVersion -> write id or 0: a version that no record of ours will ever name. */
+  readonly closings: Table;
   /** What holds for the whole directory. */
   readonly cluster: Table;
 }
@@ -34,6 +36,7 @@ export function openRemoteTables(store: Store): RemoteTables {
     releases: store.table('remote-releases'),
     deferred: store.table('remote-deferred'),
     repairs: store.table('remote-repairs'),
+    closings: store.table('remote-closings'),
     cluster: store.table('remote-cluster'),
   };
 }

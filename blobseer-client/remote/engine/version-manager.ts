@@ -24,11 +24,12 @@ import { RemoteError } from '../remote-error.ts';
 import type { OwnTicket, VersionManager as VersionManagerClient } from '../version-manager.ts';
 import type { Segment } from '../wire/records.ts';
 import { treeOver } from '../wire/tree.ts';
+import type { Closings } from './closings.ts';
 import type { Home, Homes } from './homes.ts';
 import { maxRecordedLeaves, maxTickets } from './limits.ts';
 import { type Patience, wasNotReached } from './patience.ts';
 import { type Placements, providersIn } from './placements.ts';
-import { encodeTicket, type RemoteTree, remoteTreeCodec } from './records.ts';
+import { encodeTicket, type RemoteTree, remoteTreeCodec, type TakenVersion } from './records.ts';
 import type { Releases } from './releases.ts';
 import type { Repairs } from './repairs.ts';
 import type { RemoteTables } from './tables.ts';
@@ -45,6 +46,7 @@ export interface RemoteVersionManagerParts {
   readonly patience: Patience;
   readonly releases: Releases;
   readonly repairs: Repairs;
+  readonly closings: Closings;
 }
 
 interface WrittenTree {
@@ -130,21 +132,31 @@ export class RemoteVersionManager
     const ticket = await this.#ticket(home, draft.size);
     if (ticket === undefined) return undefined;
     const { version, interval, root } = ticket;
+    const taken = { epoch: home.epoch, blobId: home.blob.blobId, version };
     let written: WrittenTree;
     try {
+      await this.#parts.placements.intent(draft.writeId)?.take(taken);
       written = await this.#writeTree(draft, base, ticket);
     } catch (error) {
-      await this.#abandoned(home);
+      await this.#close(taken, home);
       throw error;
     }
     try {
-      const isOurs = await this.#parts.client.publish(interval);
-      return isOurs ? { ...written, home, version, root: root.node } : undefined;
+      if (await this.#parts.client.publish(interval)) {
+        return { ...written, home, version, root: root.node };
+      }
     } catch {
       // Whatever has happened: only the answer that it is published makes it ours.
-      await this.#abandoned(home);
-      return undefined;
     }
+    await this.#close(taken, home);
+    return undefined;
+  }
+
+  /** A version that no record of ours will name: others must not wait for it, and its nodes go. */
+  async #close(taken: TakenVersion, home: Home): Promise<void> {
+    const { store, closings } = this.#parts;
+    await store.commit((transaction) => closings.put(transaction, taken));
+    await this.#abandoned(home);
   }
 
   /** A version of it may be out that nobody publishes. In a new blob nobody else has any. */
