@@ -13,6 +13,8 @@ const tlsHandshakeByte = 0x16;
 export interface AdmissionOptions {
   readonly security: Security;
   readonly handshakeTimeoutMs: number;
+  /** Of those who may speak in plain: C++ clients open connections that they may have no use for. */
+  readonly silenceTimeoutMs: number;
   readonly onAdmitted: (socket: Socket, peer: Peer) => void;
   readonly onRefused: (peer: Peer, reason: string) => void;
 }
@@ -21,7 +23,8 @@ interface Applicant {
   readonly socket: Socket;
   readonly peer: Peer;
   readonly timer: NodeJS.Timeout;
-  reason: string;
+  /** Undefined when there is nothing to say: it asked for nothing, and it might have. */
+  reason: string | undefined;
 }
 
 export class Admission {
@@ -42,19 +45,24 @@ export class Admission {
   }
 
   take(socket: Socket, peer: Peer): void {
-    const { handshakeTimeoutMs } = this.#options;
+    const { security, handshakeTimeoutMs, silenceTimeoutMs } = this.#options;
     const ends = endsOf(socket);
+    const isPlain = security.isPlain(peer.host);
+    const timeoutMs = isPlain ? silenceTimeoutMs : handshakeTimeoutMs;
     const timer = setTimeout(() => {
-      applicant.reason = `neither a call nor TLS within ${handshakeTimeoutMs} ms`;
+      if (!isPlain || socket.bytesRead > 0) {
+        applicant.reason = `neither a call nor TLS within ${timeoutMs} ms`;
+      }
       socket.destroy();
-    }, handshakeTimeoutMs);
-    const applicant = { socket, peer, timer, reason: 'closed before it said anything' };
+    }, timeoutMs);
+    const reason = isPlain ? undefined : 'closed before it said anything';
+    const applicant: Applicant = { socket, peer, timer, reason };
     this.#applicants.set(ends, applicant);
     socket.on('error', () => undefined);
     socket.once('close', () => {
       if (this.#applicants.get(ends) !== applicant) return;
       this.#remove(ends, applicant);
-      this.#options.onRefused(peer, applicant.reason);
+      if (applicant.reason !== undefined) this.#options.onRefused(peer, applicant.reason);
     });
     socket.once('data', (chunk) => {
       socket.pause();

@@ -148,6 +148,31 @@ test('plain bytes are taken from the plain networks alone, TLS from everywhere',
   relayed.close();
 });
 
+test('those who may speak in plain may also say nothing, as long as a call may take', async () => {
+  using folder = new CredentialFolder();
+  const security = folder.secret('one', [insideNetwork]);
+  const open = ({ server }: Served) =>
+    connect({ host: '127.0.0.1', port: server.port, localAddress: inside }).resume();
+  {
+    const times = { handshakeTimeoutMs: 30, exchangeTimeoutMs: never };
+    await using served = await start(security, times);
+    const [late, hasty] = [open(served), open(served)];
+    hasty.once('connect', () => hasty.destroy());
+    const outside = connect(served.address).on('error', () => undefined);
+    await closed(outside.resume());
+    const received: Buffer[] = [];
+    late.on('data', (chunk) => received.push(chunk)).end(plainRead);
+    await closed(late);
+    assert.equal(Buffer.concat(received).toString('hex'), plainAnswer('nothing'));
+    assert.equal(refused(served), 1);
+    assert.match(reasons(served), /neither a call nor TLS within 30 ms/);
+  }
+  const times = { handshakeTimeoutMs: never, exchangeTimeoutMs: 30 };
+  await using served = await start(security, times);
+  await closed(open(served));
+  assert.equal(refused(served), 0);
+});
+
 /** A way to the server that starts from within the plain network. */
 async function relay(port: number) {
   const server = createServer((socket) => {

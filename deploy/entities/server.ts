@@ -69,6 +69,7 @@ export class RpcServer {
       this.#admission = new Admission({
         security,
         handshakeTimeoutMs,
+        silenceTimeoutMs: this.#parts.exchangeTimeoutMs,
         onAdmitted: (socket, peer) => this.#serve(socket, peer),
         onRefused: (peer, reason) => this.#complain(peer, reason),
       });
