@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { memberFiles } from '../configuration-files.ts';
 import { configurationOf, logOf } from './layout.ts';
 import type { MemberProcessOptions } from './member-process.ts';
+import { namespaceOf } from './namespaces.ts';
 import type { RecordedMember } from './record.ts';
 
 /** The program that is running: from dist/deploy/local/. */
@@ -32,16 +33,23 @@ export const supervisorArguments = (directory: string): string[] => [
 export function memberCommand(
   directory: string,
   { name, role, host, port }: RecordedMember,
+  subnet?: number,
 ): Omit<MemberProcessOptions, 'log'> {
   const own = path.join(directory, name);
   const configuration = ['--config', configurationOf(directory, name, role)];
   const place = ['--data', path.join(own, memberFiles.data), '--listen', host, '--port', `${port}`];
   const command =
     role === 'gateway' ? ['serve', ...configuration] : ['entity', role, ...configuration, ...place];
+  const [program, ...rest] = [
+    ...(subnet === undefined ? [] : ['ip', 'netns', 'exec', namespaceOf(subnet, { name })]),
+    process.execPath,
+    programFile,
+    ...command,
+  ];
   return {
     name,
-    program: process.execPath,
-    arguments: [programFile, ...command],
+    program: program!,
+    arguments: rest,
     workingDirectory: own,
     environment: memberEnvironment(),
     logFile: logOf(directory, name),

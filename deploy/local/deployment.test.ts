@@ -113,10 +113,10 @@ const layout = layoutOf(directory);
 const secretIn = (name: string): string => readFileSync(name, 'utf8').trimEnd();
 const authorityFile = path.join(layout.authority, 'ca.pem');
 
-function clientOf(): S3Client {
+function clientOf(endpoint = `https://127.0.0.1:${port + 5}`): S3Client {
   const httpsAgent = new Agent({ ca: readFileSync(authorityFile) });
   return new S3Client({
-    endpoint: `https://127.0.0.1:${port + 5}`,
+    endpoint,
     region: 'us-east-1',
     forcePathStyle: true,
     maxAttempts: 20,
@@ -131,8 +131,8 @@ function clientOf(): S3Client {
 const Bucket = 'photos';
 const body = randomBytes(objectBytes);
 
-async function digestOf(key: string): Promise<string> {
-  const client = clientOf();
+async function digestOf(key: string, endpoint?: string): Promise<string> {
+  const client = clientOf(endpoint);
   const { Body } = await client.send(new GetObjectCommand({ Bucket, Key: key }));
   const bytes = await Body!.transformToByteArray();
   client.destroy();
@@ -304,6 +304,29 @@ test('data is deleted for its name only, and no file of others with it', async (
   assert.equal(readFileSync(other, 'utf8'), 'mine');
   assert.ok(!existsSync(path.join(directory, 'data-provider-1')));
   rmSync(other);
+});
+
+const canUnshare =
+  process.getuid?.() === 0 && spawnSync('ip', ['netns', 'add', 'blobseer-probe']).status === 0;
+if (canUnshare) spawnSync('ip', ['netns', 'del', 'blobseer-probe']);
+
+test('members in network namespaces reach each other, and nothing of them is left', async (t) => {
+  if (!canUnshare) return t.skip('network namespaces need root and iproute2');
+  await succeeds('up', file, '--network-namespaces');
+  const { endpoints, members } = await statusOf();
+  assert.ok(members.every(({ host }) => host.startsWith('198.18.')));
+  const [endpoint] = endpoints;
+  const client = clientOf(endpoint);
+  await client.send(new CreateBucketCommand({ Bucket }));
+  await client.send(new PutObjectCommand({ Bucket, Key: 'a', Body: body }));
+  client.destroy();
+  assert.equal(await digestOf('a', endpoint), expected);
+  await succeeds('stop', file);
+  const left = spawnSync('ip', ['netns', 'list'], { encoding: 'utf8' }).stdout;
+  assert.doesNotMatch(left, new RegExp(`^bs${members[0]!.host.split('.')[2]}-`, 'm'));
+  await succeeds('start', file);
+  assert.equal(await digestOf('a', endpoint), expected);
+  await succeeds('down', file, '--delete-data', 'lab');
 });
 
 test('a member that cannot start is named with the reason, and nothing is left running', async () => {

@@ -5,6 +5,7 @@ import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import { supervisorArguments } from './command.ts';
 import { askSupervisor } from './control.ts';
 import { layoutOf, supervisorName } from './layout.ts';
+import { removeNetwork } from './namespaces.ts';
 import { endMembers, memberMark } from './orphans.ts';
 import { endProcesses, findProcesses } from './processes.ts';
 import { type DeploymentRecord, readRecord } from './record.ts';
@@ -22,7 +23,9 @@ export async function stopLocal(directory: string): Promise<void> {
   await askSupervisor(directory, { action: 'stop' }, stopTimeoutMs).catch(() => undefined);
   // First: it would start again what is ended below.
   await endProcesses([supervisorArguments(directory)], endGraceMs);
-  await endMembers(directory, record.members);
+  const { members, subnet } = record;
+  await endMembers(directory, members);
+  if (subnet !== undefined) await removeNetwork({ directory, subnet, members });
 }
 
 /** From the supervisor, or of what runs without one. Throws `not-found` where there never was a deployment. */

@@ -15,9 +15,9 @@ import { after, test } from 'node:test';
 import { readDescription } from '../description/description.ts';
 import { findCredentials } from './credentials.ts';
 import { layoutOf, storageOf } from './layout.ts';
-import { isCurrent } from './prepare.ts';
+import { isCurrent, prepare } from './prepare.ts';
 import { readRecord } from './record.ts';
-import { localMembers, prepareLocal } from './up.ts';
+import { planLocal } from './up.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'prepare-'));
 after(() => rmSync(folder, { recursive: true }));
@@ -36,7 +36,8 @@ const credentials = { accessKey: 'BSACCESS', secretKey: 'a "secret" # of: mine' 
 function prepareIn(name: string, described = text, atMs = nowMs): string {
   const directory = path.join(folder, name);
   const description = readDescription(described);
-  prepareLocal({ description, directory, credentials, nowMs: () => atMs });
+  const plan = planLocal(description, directory, { wantsNamespaces: false });
+  prepare({ ...plan, credentials, nowMs: () => atMs });
   return directory;
 }
 
@@ -121,7 +122,7 @@ test('a change of the file is seen while members run as they were', () => {
   const directory = prepareIn('current');
   const isSame = (described: string): boolean => {
     const description = readDescription(described);
-    return isCurrent(description, localMembers(description, directory), directory);
+    return isCurrent(planLocal(description, directory, { wantsNamespaces: false }));
   };
   assert.equal(isSame(text), true);
   assert.equal(isSame(`# other words\n${text}`), true);

@@ -12,18 +12,18 @@ import type { Member } from '../plan.ts';
 import { makePrivateDirectory, writePrivateFile } from '../private-file.ts';
 import { type Credentials, keepCredentials } from './credentials.ts';
 import { layoutOf, supervisorName } from './layout.ts';
-import {
-  checkSuccession,
-  type DeploymentRecord,
-  readRecord,
-  recordOf,
-  writeRecord,
-} from './record.ts';
+import { checkSuccession, readRecord, recordOf, writeRecord } from './record.ts';
 
-export interface Preparation {
+/** A deployment as it shall be on this machine. */
+export interface LocalPlan {
   readonly description: Description;
-  readonly members: readonly Member[];
   readonly directory: string;
+  readonly members: readonly Member[];
+  /** Of members in network namespaces of this machine. */
+  readonly subnet?: number | undefined;
+}
+
+export interface Preparation extends LocalPlan {
   readonly credentials: Credentials;
   readonly nowMs: () => number;
 }
@@ -32,16 +32,17 @@ export interface Preparation {
  * Leaves alone what is right already: certificates stay until they run out. Throws `conflict` where data
  * of before could not be read any more.
  */
-export function prepare(preparation: Preparation): DeploymentRecord {
-  const { description, members, directory, credentials, nowMs } = preparation;
+export function prepare(preparation: Preparation): void {
+  const { description, members, directory, subnet, credentials, nowMs } = preparation;
   const layout = layoutOf(directory);
-  const record = recordOf(description, members);
+  const record = recordOf(description, members, subnet);
   const before = readRecord(directory);
   if (before !== undefined) checkSuccession(before, record);
   makePrivateDirectory(directory);
   keepCredentials(layout, credentials);
-  const { name, security } = description;
-  const authority = security.tls
+  const { name, security, roles } = description;
+  const needsAuthority = security.tls || roles.gateways.https;
+  const authority = needsAuthority
     ? Authority.open({ directory: layout.authority, name, nowMs })
     : undefined;
   const blobseer = blobseerConfiguration(description, members);
@@ -56,20 +57,16 @@ export function prepare(preparation: Preparation): DeploymentRecord {
   }
   // Last: what is recorded is there.
   writeRecord(directory, record);
-  return record;
 }
 
 /** Whether the members that run were started with what the description says now. */
-export function isCurrent(
-  description: Description,
-  members: readonly Member[],
-  directory: string,
-): boolean {
-  const blobseer = path.join(directory, supervisorName, memberFiles.blobseer);
+export function isCurrent({ description, members, directory, subnet }: LocalPlan): boolean {
   const isSame = (file: string, text: string): boolean =>
     existsSync(file) && readFileSync(file, 'utf8').startsWith(text);
+  const wanted = recordOf(description, members, subnet);
+  const blobseer = path.join(directory, supervisorName, memberFiles.blobseer);
   return (
-    JSON.stringify(readRecord(directory)) === JSON.stringify(recordOf(description, members)) &&
+    JSON.stringify(readRecord(directory)) === JSON.stringify(wanted) &&
     isSame(blobseer, blobseerConfiguration(description, members)) &&
     members
       .filter(({ role }) => role === 'gateway')

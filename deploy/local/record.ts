@@ -20,18 +20,22 @@ export interface DeploymentRecord {
   readonly metadataReplication: number;
   /** Gateways serve https. */
   readonly https: boolean;
+  /** Of members in network namespaces of this machine. */
+  readonly subnet?: number | undefined;
   readonly members: readonly RecordedMember[];
 }
 
 export function recordOf(
   { name, replication, roles }: Description,
   members: readonly Member[],
+  subnet?: number,
 ): DeploymentRecord {
   return {
     format: formatVersion,
     name,
     metadataReplication: replication.metadata,
     https: roles.gateways.https,
+    subnet,
     members: members.map(({ name, role, host, port }) => ({ name, role, host, port })),
   };
 }

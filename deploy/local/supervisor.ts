@@ -18,6 +18,7 @@ import { memberCommand } from './command.ts';
 import { type ControlRequest, serveControl } from './control.ts';
 import { logOf, supervisorName } from './layout.ts';
 import { MemberProcess, type ProcessLog } from './member-process.ts';
+import { raiseNetwork, removeNetwork } from './namespaces.ts';
 import { endMembers } from './orphans.ts';
 import { type ProbeTools, probe } from './probe.ts';
 import { type DeploymentRecord, type RecordedMember, readRecord } from './record.ts';
@@ -52,6 +53,7 @@ export class Supervisor {
   readonly #ended: Promise<void>;
   #control: Server | undefined;
   #logBounds: NodeJS.Timeout | undefined;
+  #starting: Promise<void> = Promise.resolve();
   #stopping: Promise<void> | undefined;
   #onEnded: () => void = () => undefined;
 
@@ -74,7 +76,7 @@ export class Supervisor {
     };
     this.#members = record.members.map((member) => ({
       member,
-      process: new MemberProcess({ ...memberCommand(directory, member), log }),
+      process: new MemberProcess({ ...memberCommand(directory, member, record.subnet), log }),
       answeredPid: undefined,
     }));
     this.#ended = new Promise((resolve) => {
@@ -91,7 +93,7 @@ export class Supervisor {
   async start(): Promise<void> {
     this.#control = await serveControl(this.#directory, (request) => this.#handle(request));
     this.#logBounds = setInterval(() => void this.#boundLogs(), logBoundEveryMs);
-    this.#startMembers().catch((err: unknown) => {
+    this.#starting = this.#startMembers().catch((err: unknown) => {
       this.#log.error({ err }, 'the members cannot be started');
     });
   }
@@ -136,7 +138,9 @@ export class Supervisor {
   }
 
   async #startMembers(): Promise<void> {
-    await endMembers(this.#directory, this.#record.members);
+    const { members, subnet } = this.#record;
+    await endMembers(this.#directory, members);
+    if (subnet !== undefined) await raiseNetwork({ directory: this.#directory, subnet, members });
     for (const roles of startLevels) {
       if (this.#stopping !== undefined) return;
       const level = this.#members.filter(({ member }) => roles.includes(member.role));
@@ -147,11 +151,16 @@ export class Supervisor {
 
   #stopMembers(): Promise<void> {
     this.#stopping ??= (async () => {
+      // It ends early, now that all shall stop.
+      await this.#starting;
       for (const roles of startLevels.toReversed()) {
         const level = this.#members.filter(({ member }) => roles.includes(member.role));
         await Promise.all(level.map(({ process: own }) => own.stop()));
       }
       this.#log.info({}, 'all members have stopped');
+      const { members, subnet } = this.#record;
+      if (subnet !== undefined)
+        await removeNetwork({ directory: this.#directory, subnet, members });
     })();
     return this.#stopping;
   }

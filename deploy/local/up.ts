@@ -5,13 +5,14 @@ import { closeSync, openSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import type { Description } from '../description/description.ts';
-import { type Member, type Placement, planMembers } from '../plan.ts';
+import { type Placement, planMembers } from '../plan.ts';
 import { memberEnvironment, programFile, supervisorArguments } from './command.ts';
 import { askSupervisor } from './control.ts';
-import type { Credentials } from './credentials.ts';
 import { layoutOf, logOf } from './layout.ts';
 import { LogReader } from './logs.ts';
-import { prepare } from './prepare.ts';
+import { freeSubnet, namespacePlacement } from './namespaces.ts';
+import type { LocalPlan } from './prepare.ts';
+import { readRecord } from './record.ts';
 import type { DeploymentStatus, MemberStatus } from './status.ts';
 
 const privateFile = 0o600;
@@ -26,35 +27,37 @@ const hopelessRestarts = 4;
 const maxMetadataProviders = 254;
 
 /** 127.0.0.1 for all, and further addresses of the loopback for metadata providers. */
-export function localPlacement(storage: string): Placement {
+function localPlacement(storage: string): Placement {
   return {
     storage,
-    hostOf: (role, index) => (role === 'metadata-provider' ? `127.0.0.${index + 1}` : '127.0.0.1'),
+    hostOf(role, index) {
+      if (role !== 'metadata-provider') return '127.0.0.1';
+      if (index < maxMetadataProviders) return `127.0.0.${index + 1}`;
+      const message = `one machine has addresses for ${maxMetadataProviders} metadata providers`;
+      throw new BlobSeerError('invalid-argument', message);
+    },
   };
 }
 
-export interface LocalDeployment {
-  readonly description: Description;
-  readonly directory: string;
-  readonly credentials: Credentials;
-  readonly nowMs: () => number;
-}
-
-/** All members that a description has on this machine. Throws `invalid-argument`. */
-export function localMembers(description: Description, directory: string): Member[] {
-  if (description.roles.metadataProviders.count > maxMetadataProviders) {
-    throw new BlobSeerError(
-      'invalid-argument',
-      `one machine has addresses for ${maxMetadataProviders} metadata providers`,
-    );
+/**
+ * Where a deployment of before has its members is where they stay. Throws `invalid-argument`, and
+ * `conflict` where network namespaces are wanted and members had none.
+ */
+export function planLocal(
+  description: Description,
+  directory: string,
+  { wantsNamespaces }: { readonly wantsNamespaces: boolean },
+): LocalPlan {
+  const before = readRecord(directory);
+  if (wantsNamespaces && before !== undefined && before.subnet === undefined) {
+    const message = `${before.name} was made without network namespaces, and its data is where it is`;
+    throw new BlobSeerError('conflict', message);
   }
-  return planMembers(description, localPlacement(directory));
-}
-
-/** Whoever calls it holds the lock of the directory. Throws `conflict`, `invalid-argument`. */
-export function prepareLocal(deployment: LocalDeployment): void {
-  const { description, directory } = deployment;
-  prepare({ ...deployment, members: localMembers(description, directory) });
+  const isFirst = before === undefined && wantsNamespaces;
+  const subnet = isFirst ? freeSubnet(directory) : before?.subnet;
+  const placement =
+    subnet === undefined ? localPlacement(directory) : namespacePlacement(directory, subnet);
+  return { description, directory, subnet, members: planMembers(description, placement) };
 }
 
 /** Starts the supervisor as a process that outlives this one. Resolves when it hears commands. */

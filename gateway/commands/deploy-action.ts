@@ -6,6 +6,7 @@ import { UsageError } from './command.ts';
 export const deployOptions = {
   target: { type: 'string' },
   foreground: { type: 'boolean' },
+  'network-namespaces': { type: 'boolean' },
   timeout: { type: 'string' },
   json: { type: 'boolean' },
   watch: { type: 'boolean' },

@@ -9,16 +9,10 @@ import {
 import { deleteData, localStatus, restartMember, stopLocal } from '../../deploy/local/down.ts';
 import { layoutOf, logOf, storageOf, supervisorName } from '../../deploy/local/layout.ts';
 import { followLogs, LogReader } from '../../deploy/local/logs.ts';
-import { isCurrent } from '../../deploy/local/prepare.ts';
+import { isCurrent, prepare } from '../../deploy/local/prepare.ts';
 import { readRecord } from '../../deploy/local/record.ts';
 import type { DeploymentStatus } from '../../deploy/local/status.ts';
-import {
-  awaitReady,
-  localMembers,
-  prepareLocal,
-  runSupervisor,
-  startSupervisor,
-} from '../../deploy/local/up.ts';
+import { awaitReady, planLocal, runSupervisor, startSupervisor } from '../../deploy/local/up.ts';
 import { makePrivateDirectory } from '../../deploy/private-file.ts';
 import { newAccessKey } from '../auth/users.ts';
 import { systemClock } from '../clock.ts';
@@ -38,7 +32,7 @@ const watchEveryMs = 2000;
 const clearScreen = '\u001b[H\u001b[2J';
 
 export const localActions: Readonly<Record<string, DeployAction>> = {
-  up: { flags: ['foreground', 'timeout'], run: up },
+  up: { flags: ['foreground', 'network-namespaces', 'timeout'], run: up },
   status: { flags: ['json', 'watch'], run: status },
   logs: { flags: ['follow', 'lines'], takesMember: true, run: logs },
   restart: { flags: [], takesMember: true, run: restart },
@@ -76,17 +70,18 @@ async function begin(
 ): Promise<number> {
   const { description, terminal, flag } = call;
   const seconds = numberOf(flag('timeout'), 'timeout', defaultTimeoutSeconds, maxTimeoutSeconds);
+  const wantsNamespaces = flag('network-namespaces') !== undefined;
   makePrivateDirectory(directoryOf(call));
   const directory = directoryOf(call);
   const running = await runningStatus(directory);
   if (running !== undefined) {
-    const isNew = isCurrent(description, localMembers(description, directory), directory);
+    const isSame = isCurrent(planLocal(description, directory, { wantsNamespaces }));
     const changes = 'what has changed in the file since takes effect after "stop" and "up"';
-    const said = isNew ? 'is up already' : `is up already; ${changes}`;
+    const said = isSame ? 'is up already' : `is up already; ${changes}`;
     terminal.print(`${description.name} ${said}.\n\n${statusText(running)}`);
     return exitStatus.ok;
   }
-  await prepareUnderLock(call, directory, credentialsFor);
+  await prepareUnderLock(call, directory, credentialsFor, wantsNamespaces);
   const report = async (): Promise<void> => {
     const onProgress = (ready: number, all: number) =>
       terminal.redraw(`${ready} of ${all} members are ready`);
@@ -110,6 +105,7 @@ async function prepareUnderLock(
   { description, terminal }: DeployCall,
   directory: string,
   credentialsFor: (directory: string) => Credentials,
+  wantsNamespaces: boolean,
 ): Promise<void> {
   const lock = await lockDirectory({
     directory,
@@ -117,8 +113,9 @@ async function prepareUnderLock(
     onWait: () => terminal.complain(`Another process uses ${directory}; waiting for it to end.`),
   });
   try {
+    const plan = planLocal(description, directory, { wantsNamespaces });
     const credentials = credentialsFor(directory);
-    prepareLocal({ description, directory, credentials, nowMs: () => systemClock.nowMs() });
+    prepare({ ...plan, credentials, nowMs: () => systemClock.nowMs() });
   } finally {
     lock.release();
   }

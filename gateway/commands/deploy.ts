@@ -26,7 +26,7 @@ const targets: Readonly<Record<string, Readonly<Record<string, DeployAction>>>> 
 export const deploy: Command = {
   name: 'deploy',
   summary: 'puts a whole BlobSeer and its gateways on machines, from one file',
-  help: `Usage: blobseer-s3 deploy up FILE [--foreground] [--timeout SECONDS]
+  help: `Usage: blobseer-s3 deploy up FILE [--foreground] [--network-namespaces] [--timeout SECONDS]
        blobseer-s3 deploy status FILE [--json] [--watch]
        blobseer-s3 deploy logs FILE [MEMBER] [--follow] [--lines N]
        blobseer-s3 deploy restart FILE MEMBER
@@ -43,6 +43,7 @@ What was "up" once is there again after "start", with all its data.
 Options:
   --target TARGET     where to: local (default)
   --foreground        up: stay, and end everything with Ctrl-C or SIGTERM
+  --network-namespaces  up: each member in a network namespace with an address of its own (root)
   --timeout SECONDS   up, start: how long members may take to be ready (default 120)
   --json              status: as a JSON object
   --watch             status: again and again
