@@ -30,6 +30,8 @@ const objectBytes = 3 * 2 ** 20 + 5;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'deployment-'));
 const file = path.join(folder, 'lab.yaml');
+/** Of one whose members cannot start. */
+const taken = path.join(folder, 'taken.yaml');
 const directory = path.join(folder, 'lab-data');
 const port = await freePortRange(6);
 writeFileSync(
@@ -104,7 +106,8 @@ async function until(what: string, isTrue: () => Promise<boolean>): Promise<void
 }
 
 after(async () => {
-  await deploy('down', file);
+  // Whatever a test that failed left running.
+  for (const one of [file, taken].filter((name) => existsSync(name))) await deploy('down', one);
   for (const pid of processes()) process.kill(pid, 'SIGKILL');
   rmSync(folder, { recursive: true });
 });
@@ -330,7 +333,6 @@ test('members in network namespaces reach each other, and nothing of them is lef
 });
 
 test('a member that cannot start is named with the reason, and nothing is left running', async () => {
-  const taken = path.join(folder, 'taken.yaml');
   const text = readFileSync(file, 'utf8').replace('name: lab', 'name: lab\nstorage: taken-data');
   writeFileSync(taken, text.replace(`versionManager: ${port}`, `versionManager: ${port + 1}`));
   const clash = await deploy('up', taken);
