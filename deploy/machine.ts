@@ -102,3 +102,19 @@ export function memberFile(
 ): string {
   return `# ${name}, port ${port}\n${blobseerConfiguration(description, members)}`;
 }
+
+/** A role's file with the addresses in it that are known by now, and without lines for others. */
+export function roleFileAt(
+  description: Description,
+  role: MemberRole,
+  addresses: ReadonlyMap<MemberRole, readonly string[]>,
+): string {
+  const known = markedRoles.filter((one) => addresses.has(one));
+  return known.reduce(
+    (text, one) => {
+      const quoted = addresses.get(one)!.map((address) => `"${address}"`);
+      return text.replaceAll(`"${marks[one]}"`, quoted.join(', '));
+    },
+    roleTemplate(description, role, known),
+  );
+}

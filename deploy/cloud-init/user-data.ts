@@ -15,7 +15,7 @@ import {
   planMachines,
   roleFile,
 } from '../machine.ts';
-import { type Member, type MemberRole, memberRoles, membersOf } from '../plan.ts';
+import { type MemberRole, memberRoles, membersOf } from '../plan.ts';
 import { machineFiles } from '../systemd/units.ts';
 
 /** What EC2 and its kin take. */
@@ -31,7 +31,11 @@ export function cloudInitFiles(description: Description): Artifact[] {
   const members = planMachines(description, namedHosts(description));
   return roleKeys.flatMap((key) => {
     const role = memberRoles[key];
-    const text = userData(description, members, role);
+    const { host } = membersOf(members, role)[0]!;
+    const text = userData(description, role, {
+      configuration: roleFile(description, members, role),
+      listen: listenAddress(host),
+    });
     const seeds = membersOf(members, role).flatMap((member, index) => [
       artifact(`nocloud/${member.name}/user-data`, text),
       artifact(`nocloud/${member.name}/meta-data`, metaData(machineName(description, role, index))),
@@ -40,17 +44,23 @@ export function cloudInitFiles(description: Description): Artifact[] {
   });
 }
 
+export interface RoleSettings {
+  /** As `machine configure` takes it. */
+  readonly configuration: string;
+  /** On which addresses. */
+  readonly listen: string;
+}
+
 /** Throws `invalid-argument` where a cloud would not take it. */
 export function userData(
   description: Description,
-  members: readonly Member[],
   role: MemberRole,
+  { configuration, listen }: RoleSettings,
 ): string {
   const { packages, package: fetched, secretsCommand } = description.targets.cloudInit;
-  const { host } = membersOf(members, role)[0]!;
   const files = [
-    ...machineFiles(description, listenAddress(host)),
-    artifact(`${context.slice(1)}/members/${role}`, roleFile(description, members, role)),
+    ...machineFiles(description, listen),
+    artifact(`${context.slice(1)}/members/${role}`, configuration),
   ];
   const config = {
     ...(packages.length > 0 ? { package_update: true, packages } : {}),

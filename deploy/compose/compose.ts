@@ -8,7 +8,7 @@ import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import { type Artifact, artifact, sourceText } from '../artifact.ts';
 import { blobseerConfiguration, memberFiles } from '../configuration-files.ts';
 import type { Description } from '../description/description.ts';
-import { type Member, membersOf, planMembers } from '../plan.ts';
+import { type Member, type MemberRole, membersOf, planMembers } from '../plan.ts';
 
 const configuration = '/etc/blobseer';
 const data = '/data';
@@ -23,7 +23,7 @@ const user = `\${BLOBSEER_USER:-1000:1000}`;
 
 export function composeFiles(description: Description): Artifact[] {
   // Names of services are names of hosts in their network.
-  const placement = { hostOf: hostOfMember, storage: configuration };
+  const placement = { hostOf: composeHost, storage: configuration };
   const members = planMembers(description, placement);
   if (members.length > maxMembers) {
     throw new BlobSeerError('invalid-argument', `${members.length} members are too many`);
@@ -36,7 +36,8 @@ export function composeFiles(description: Description): Artifact[] {
   ];
 }
 
-function hostOfMember(role: string, index: number): string {
+/** The name of a service. */
+export function composeHost(role: MemberRole, index: number): string {
   return `${role}-${index + 1}`;
 }
 

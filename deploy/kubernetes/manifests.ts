@@ -70,10 +70,15 @@ function namespaceOf(name: string): object {
 }
 
 /** A pod's name and that of its headless service: what DNS knows within the namespace. */
+export function kubernetesHosts(
+  description: Description,
+): (role: MemberRole, index: number) => string {
+  return (role, index) => `${nameOf(description, role)}-${index}.${nameOf(description, role)}`;
+}
+
 function configurationOf(description: Description): object {
-  const hostOf = (role: MemberRole, index: number): string =>
-    `${nameOf(description, role)}-${index}.${nameOf(description, role)}`;
-  const members = planMembers(description, { hostOf, storage: data });
+  const placement = { hostOf: kubernetesHosts(description), storage: data };
+  const members = planMembers(description, placement);
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { test } from 'node:test';
 import { readDeployment } from '../../blobseer-client/remote/deployment.ts';
-import { artifact, below } from '../artifact.ts';
 import { type EntityRole, readSettings } from '../entities/settings.ts';
+import { generatedTargets } from '../generate.ts';
 import { machineFiles } from '../systemd/units.ts';
 import { lab } from '../testing/descriptions.ts';
 import { assertGolden } from '../testing/golden.ts';
@@ -12,7 +12,6 @@ import { TestMachine } from '../testing/machines.ts';
 import { runTool, unless } from '../testing/tools.ts';
 import { clusterDocument, contextRoles } from './cluster-document.ts';
 import { contextScripts } from './context-scripts.ts';
-import { launchPlan } from './launch-plan.ts';
 import { contextualize } from './testing/context-agent.ts';
 import { ContextBroker, type ContextMember, startCluster } from './testing/context-broker.ts';
 
@@ -21,11 +20,7 @@ const document = clusterDocument(lab);
 const image = [...contextScripts(), ...machineFiles(lab, '0.0.0.0')];
 
 test('what is generated for Nimbus is what is known to be right', () =>
-  assertGolden('nimbus', [
-    artifact('cluster.xml', document),
-    ...below('image', contextScripts()),
-    ...below('cloudinitd', launchPlan(lab)),
-  ]));
+  assertGolden('nimbus', generatedTargets.nimbus!.generate(lab)));
 
 const validate = (text: string) =>
   runTool('xmllint', ['--noout', '--nonet', '--schema', schema, '-'], { input: text });
@@ -49,7 +44,7 @@ test('the document fits the schema, and a wrong one does not', { skip: unless('x
 test('scripts of the image and of the launch plan pass shellcheck', {
   skip: unless('shellcheck'),
 }, () => {
-  const scripts = [...contextScripts(), ...launchPlan(lab)].filter((one) => one.isProgram);
+  const scripts = generatedTargets.nimbus!.generate(lab).filter((one) => one.isProgram);
   assert.ok(scripts.length > 15);
   for (const { path: name, text } of scripts) {
     const { status, stdout } = runTool('shellcheck', ['-'], { input: text });

@@ -2,30 +2,28 @@
  * The target ssh: members on machines that exist. Each gets the program, systemd's units, and its members'
  * configuration and secrets; nothing else of ours runs there.
  */
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { BlobSeerError } from '../../blobseer-client/errors.ts';
-import { memberFiles } from '../configuration-files.ts';
 import type { Description } from '../description/description.ts';
-import { listenAddress, machineProgram, memberFile } from '../machine.ts';
+import { listenAddress, memberFile } from '../machine.ts';
 import type { Member } from '../plan.ts';
 import { machineFiles } from '../systemd/units.ts';
-import { type TarEntry, tarArchive } from '../tar.ts';
+import { tarArchive } from '../tar.ts';
+import {
+  becomeReady,
+  inParallel,
+  placeSecrets,
+  remoteProgram,
+  remoteRoot,
+  startMachine,
+  stopMachine,
+} from './machines.ts';
 import { packageDirectory, packageFilters } from './package.ts';
 import type { Remote } from './remote.ts';
 
 const context = '/run/blobseer-context';
-const atOnce = 4;
-const pollMs = 1000;
 const fileMode = 0o644;
 const programMode = 0o755;
-const privateFile = 0o600;
 const oldestNode = [20, 19] as const;
-/** Below a directory, where somebody tries it out. */
-const root = '"$BLOBSEER_ROOT"';
-const program = `${root}${machineProgram}`;
-
 export interface Installation {
   readonly description: Description;
   /** Prepared: their directories, here, have what is theirs. */
@@ -49,47 +47,27 @@ export async function installMembers(installation: Installation): Promise<void> 
   for (const machine of machines) {
     onStep(`${machine.remote.host}: ${machine.members.map(({ name }) => name).join(', ')}`);
     await configure(installation, machine);
-    if (changed.has(machine)) await machine.remote.runAsRoot(`${program} restart`);
+    if (changed.has(machine)) await machine.remote.runAsRoot(`${remoteProgram} restart`);
   }
-  await inParallel(machines, (machine) => becomeReady(installation, machine.remote));
+  const { readyTimeoutMs } = installation;
+  await inParallel(machines, ({ remote }) => becomeReady(remote, readyTimeoutMs));
   onStep(`${members.length} members on ${machines.length} machines are ready`);
 }
 
 /** Stops all members; their data stays. */
 export async function stopMembers(installation: Installation): Promise<void> {
   await inParallel(machinesOf(installation), async ({ remote }) => {
-    await remote.runAsRoot(`${program} stop`);
+    await stopMachine(remote);
     installation.onStep(`${remote.host}: stopped`);
   });
 }
 
 /** Starts what was stopped. */
 export async function startMembers(installation: Installation): Promise<void> {
-  const machines = machinesOf(installation);
-  await inParallel(machines, async ({ remote }) => {
-    await remote.runAsRoot('systemctl start blobseer.path');
-  });
-  await inParallel(machines, ({ remote }) => becomeReady(installation, remote));
-}
-
-/** Gives a machine, however it was made, the secrets of a member that it calls `name`. */
-export async function placeSecrets(remote: Remote, member: Member, name: string): Promise<void> {
-  await remote.runAsRoot(`${program} secrets ${name}`, tarArchive(secretsOf(member)));
-}
-
-/** What is secret of a member, from its directory here. */
-export function secretsOf({ role, directory }: Member): TarEntry[] {
-  const { authority, certificate, key, gateway } = memberFiles;
-  const names = [authority, certificate, key, ...(role === 'gateway' ? [gateway] : [])];
-  return names.flatMap((name) => {
-    try {
-      const content = readFileSync(path.join(directory, name), 'utf8');
-      return [{ path: name, content, mode: privateFile }];
-    } catch (error) {
-      // Without encryption there are no certificates.
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
-      throw error;
-    }
+  const { readyTimeoutMs, onStep } = installation;
+  await inParallel(machinesOf(installation), async ({ remote }) => {
+    await startMachine(remote, readyTimeoutMs);
+    onStep(`${remote.host}: ready`);
   });
 }
 
@@ -147,36 +125,10 @@ async function configure(
     content: memberFile(description, all, member),
     mode: fileMode,
   }));
-  const unpack = `rm -rf ${root}${context} && tar -x -f - -C ${root}/ --no-same-owner`;
+  const unpack = `rm -rf ${remoteRoot}${context} && tar -x -f - -C ${remoteRoot}/ --no-same-owner`;
   await remote.runAsRoot(unpack, tarArchive([...files, ...own]));
   await remote.runAsRoot(
-    `systemd-sysusers ${root}/etc/sysusers.d/blobseer.conf && systemctl daemon-reload && ${program} configure ${root}${context}`,
+    `systemd-sysusers ${remoteRoot}/etc/sysusers.d/blobseer.conf && systemctl daemon-reload && ${remoteProgram} configure ${remoteRoot}${context}`,
   );
   for (const member of members) await placeSecrets(remote, member, member.name);
-}
-
-async function becomeReady(installation: Installation, remote: Remote): Promise<void> {
-  const deadlineMs = performance.now() + installation.readyTimeoutMs;
-  for (;;) {
-    try {
-      await remote.runAsRoot(`${program} ready`);
-      return;
-    } catch (error) {
-      if (performance.now() > deadlineMs) throw error;
-    }
-    await sleep(pollMs);
-  }
-}
-
-/** At most so many at once; all are waited for, then the first failure is thrown. */
-async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
-  const rest = [...items];
-  const failures: unknown[] = [];
-  const worker = async (): Promise<void> => {
-    for (let item = rest.shift(); item !== undefined; item = rest.shift()) {
-      await work(item).catch((error: unknown) => failures.push(error));
-    }
-  };
-  await Promise.all(Array.from({ length: atOnce }, worker));
-  if (failures.length > 0) throw failures[0];
 }

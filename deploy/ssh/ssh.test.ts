@@ -9,8 +9,10 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { readDeployment } from '../../blobseer-client/remote/deployment.ts';
 import { type Description, readDescription } from '../description/description.ts';
+import { generatedTargets } from '../generate.ts';
 import { prepare } from '../local/prepare.ts';
 import { type Member, planMembers } from '../plan.ts';
+import { assertGolden } from '../testing/golden.ts';
 import { TestMachine } from '../testing/machines.ts';
 import { makeKey, SshServer } from '../testing/ssh-server.ts';
 import { unless } from '../testing/tools.ts';
@@ -86,6 +88,14 @@ roles:
     credentials: { accessKey: 'LABACCESSKEY', secretKey: 'a-secret-of-the-lab' },
     nowMs: () => Date.now(),
   });
+});
+
+test('the files for a machine are those that are known to be right', () => {
+  const host = '{ hosts: [ node-1 ] }';
+  const one = readDescription(`name: lab
+roles: { versionManager: ${host}, providerManager: ${host}, metadataProviders: ${host}, dataProviders: { count: 2, hosts: [ node-1 ] }, gateways: ${host} }
+`);
+  assertGolden('ssh', generatedTargets.ssh!.generate(one));
 });
 
 test('every machine gets the program, its members and their secrets', { skip }, async () => {

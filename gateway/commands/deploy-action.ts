@@ -13,6 +13,7 @@ export const deployOptions = {
   follow: { type: 'boolean' },
   lines: { type: 'string' },
   'delete-data': { type: 'string' },
+  out: { type: 'string' },
 } as const;
 export type DeployFlag = keyof typeof deployOptions;
 

@@ -14,13 +14,20 @@ import { suggestion } from '../suggestion.ts';
 import { exitStatus } from '../terminal.ts';
 import { type Command, parseArguments, UsageError } from './command.ts';
 import { type DeployAction, type DeployFlag, deployOptions } from './deploy-action.ts';
+import { ec2Actions, nimbusActions } from './deploy-clouds.ts';
+import { generateActions } from './deploy-generate.ts';
 import { localActions } from './deploy-local.ts';
+import { sshActions } from './deploy-ssh.ts';
 
 const lockWaitSeconds = 60;
 
 /** The actions of each target. */
 const targets: Readonly<Record<string, Readonly<Record<string, DeployAction>>>> = {
   local: localActions,
+  ...generateActions,
+  ssh: { ...sshActions, ...generateActions.ssh },
+  nimbus: { ...nimbusActions, ...generateActions.nimbus },
+  ec2: ec2Actions,
 };
 
 export const deploy: Command = {
@@ -33,6 +40,8 @@ export const deploy: Command = {
        blobseer-s3 deploy stop FILE
        blobseer-s3 deploy start FILE [--timeout SECONDS]
        blobseer-s3 deploy down FILE [--delete-data NAME]
+       blobseer-s3 deploy generate FILE --target TARGET --out DIR
+       blobseer-s3 deploy secrets FILE --target TARGET --out DIR
 
 FILE describes a deployment: how many of each role, ports, replication, storage (deploy/README.md, and
 examples/deploy/). The target local runs all of it on this machine: "up" makes an authority and a
@@ -40,8 +49,13 @@ certificate for each member, starts a supervisor that starts every member, and a
 waits until all are ready. The supervisor goes on when the command has ended, until "stop" or "down".
 What was "up" once is there again after "start", with all its data.
 
+Other targets put members on other machines (deploy/TARGETS.md). "ssh" does that with machines that exist,
+"nimbus" and "ec2" with machines that they start. For them, and for cloud-init, systemd, compose and
+kubernetes, "generate" writes files that others act on; none of them is secret. What is secret,
+"secrets" writes, mode 0600.
+
 Options:
-  --target TARGET     where to: local (default)
+  --target TARGET     local (default), ssh, nimbus, ec2, cloud-init, systemd, compose, kubernetes
   --foreground        up: stay, and end everything with Ctrl-C or SIGTERM
   --network-namespaces  up: each member in a network namespace with an address of its own (root)
   --timeout SECONDS   up, start: how long members may take to be ready (default 120)
@@ -49,13 +63,16 @@ Options:
   --watch             status: again and again
   --follow            logs: go on with what comes
   --lines N           logs: the last N lines of each (default 100)
+  --out DIR           generate, secrets: where to write
   --delete-data NAME  down: remove all data too; NAME is that of the deployment, to be sure
 
 Examples:
   blobseer-s3 deploy up examples/deploy/lab.yaml
   blobseer-s3 deploy status examples/deploy/lab.yaml --watch
   blobseer-s3 deploy logs examples/deploy/lab.yaml gateway-1 --follow
-  blobseer-s3 deploy down examples/deploy/lab.yaml`,
+  blobseer-s3 deploy down examples/deploy/lab.yaml
+  blobseer-s3 deploy generate lab.yaml --target kubernetes --out lab-kubernetes
+  blobseer-s3 deploy up lab.yaml --target ssh`,
 
   async run(args, terminal) {
     const parsed = parseArguments(args, deployOptions);

@@ -25,6 +25,8 @@ export class Ec2Server {
   /** What the next request is answered with instead. */
   refusal: { readonly status: number; readonly body: string } | undefined;
   readonly #server: Server;
+  /** An action that is refused once, when it was granted so often. */
+  #limit: { readonly action: string; grants: number } | undefined;
 
   private constructor() {
     this.#server = createServer((request, response) => {
@@ -34,7 +36,8 @@ export class Ec2Server {
         const form = Buffer.concat(pieces).toString();
         const parameters = new Map(new URLSearchParams(form));
         this.asked.push({ parameters, headers: request.headers, form });
-        const { status, body } = this.refusal ?? { status: 200, body: this.#answer(parameters) };
+        const refusal = this.refusal ?? this.#limited(parameters.get('Action'));
+        const { status, body } = refusal ?? { status: 200, body: this.#answer(parameters) };
         this.refusal = undefined;
         response.writeHead(status, { 'content-type': 'text/xml' }).end(body);
       });
@@ -45,6 +48,20 @@ export class Ec2Server {
     const server = new Ec2Server();
     await new Promise<void>((resolve) => server.#server.listen(0, '127.0.0.1', resolve));
     return server;
+  }
+
+  refuseAfter(action: string, grants: number): void {
+    this.#limit = { action, grants };
+  }
+
+  #limited(action: string | undefined): typeof this.refusal {
+    const limit = this.#limit;
+    if (limit === undefined || limit.action !== action) return undefined;
+    limit.grants -= 1;
+    if (limit.grants >= 0) return undefined;
+    this.#limit = undefined;
+    const error = '<Error><Code>InstanceLimitExceeded</Code><Message/></Error>';
+    return { status: 400, body: `<Response><Errors>${error}</Errors></Response>` };
   }
 
   get url(): URL {
