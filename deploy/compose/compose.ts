@@ -62,7 +62,6 @@ function composeFile(description: Description, members: readonly Member[]): stri
   ]);
   return stringify(
     {
-      version: '3.9',
       services: Object.fromEntries(services),
       networks: {
         [network]: { ipam: { config: [{ subnet: `${subnet.prefix}.0.0/16` }] } },

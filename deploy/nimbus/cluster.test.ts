@@ -52,6 +52,16 @@ test('scripts of the image and of the launch plan pass shellcheck', {
   }
 });
 
+test('systemd finds nothing to say about the unit of the image', {
+  skip: unless('systemd-analyze'),
+}, (t) => {
+  const machine = new TestMachine(generatedTargets.nimbus!.generate(lab));
+  t.after(() => machine.remove());
+  const file = path.join(machine.root, 'image/etc/systemd/system/blobseer-user-data.service');
+  const { status, stdout, stderr } = runTool('systemd-analyze', ['verify', file]);
+  assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
+});
+
 test('what the cloud client or its broker would not end well with is refused', () => {
   const withRole = (changes: Partial<(typeof lab.roles)['dataProviders']>) => ({
     ...lab,

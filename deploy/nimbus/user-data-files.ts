@@ -18,7 +18,7 @@ ConditionPathExists=/var/nimbus-metadata-server-url
 
 [Service]
 Type=oneshot
-ExecStart=${programFile}
+ExecStart=/bin/sh ${programFile}
 RemainAfterExit=yes
 
 [Install]
