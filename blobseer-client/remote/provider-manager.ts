@@ -7,6 +7,7 @@ import {
   maxProvidersAtOnce,
   type ProviderReport,
   providerManagerCalls,
+  reportCalls,
 } from './wire/messages.ts';
 import type { Provider } from './wire/records.ts';
 
@@ -57,6 +58,11 @@ export class ProviderManager {
   /** What a data provider says of itself, every half minute; its host is where the call comes from. */
   async report(report: ProviderReport, options?: CallOptions): Promise<void> {
     await this.#transport.call(this.#address, providerManagerCalls.update, report, options);
+  }
+
+  /** As `report`, for clients that are to find it by a name. Only a provider manager of ours knows this. */
+  async reportAs(host: string, report: ProviderReport, options?: CallOptions): Promise<void> {
+    await this.#transport.call(this.#address, reportCalls.reportAs, { report, host }, options);
   }
 
   /**

@@ -114,6 +114,38 @@ test('a data provider is handed out by the address that it listens on', async ()
   transport.close();
 });
 
+test('a provider is handed out under the name that it was told, and no other role takes one', async () => {
+  await using cluster = new Cluster();
+  const [pmPort, dataPort] = await freePorts(2);
+  cluster.configure(pmPort!);
+  const manager = await cluster.start('provider-manager', 'pm', pmPort!);
+  await cluster.start('data-provider', 'data', dataPort!, '127.0.0.1', [
+    '--advertise',
+    'localhost',
+  ]);
+  const transport = new Transport({ deadlineMs: 5000 });
+  const providers = new ProviderManager(transport, manager.address);
+  const found = async (): Promise<string | undefined> => {
+    const groups = await providers.providers(1, 1).catch(() => []);
+    return groups[0]?.[0]?.host;
+  };
+  let host = await found();
+  for (; host === undefined; host = await found()) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  assert.equal(host, 'localhost');
+  const pages = new DataProviders(transport);
+  const page = randomBytes(3000);
+  const key = makePageKey(randomBytes(8), 0, crc32c(page));
+  const address = { host, port: dataPort! };
+  await pages.write(address, [{ key, page }]);
+  transport.close();
+  const named = ['--advertise', 'localhost'];
+  const [other] = await freePorts(1);
+  const refused = /--advertise is for data providers, not for a version-manager/;
+  await assert.rejects(cluster.start('version-manager', 'vm', other!, '127.0.0.1', named), refused);
+});
+
 test("a directory is one entity's alone, and of one role", async () => {
   await using cluster = new Cluster();
   const [port, other] = await freePorts(2);

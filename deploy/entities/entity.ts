@@ -46,6 +46,8 @@ export interface EntityOptions {
   readonly spaceBytes: number;
   /** Of data providers. */
   readonly providerManager: Address | undefined;
+  /** Of data providers: the name by which clients find it; undefined: the address that it reports from. */
+  readonly advertisedHost?: string | undefined;
   /** Of version managers; undefined where nobody says where metadata goes. */
   readonly leases: LeaseSettings | undefined;
   /** Without, everything is plain. */
@@ -168,7 +170,7 @@ async function dataProvider(
 function reporting(
   provider: DataProvider,
   { port, address: localAddress }: RpcServer,
-  { providerManager: manager, security, log }: EntityOptions,
+  { providerManager: manager, advertisedHost, security, log }: EntityOptions,
 ): () => Promise<void> {
   if (manager === undefined) return () => Promise.resolve();
   const transport = new Transport({ deadlineMs: reportDeadlineMs, localAddress, security });
@@ -178,7 +180,9 @@ function reporting(
   const report = async (): Promise<void> => {
     const at = addressText(manager);
     try {
-      await client.report(await provider.report(`${port}`));
+      const said = await provider.report(`${port}`);
+      if (advertisedHost === undefined) await client.report(said);
+      else await client.reportAs(advertisedHost, said);
       if (isKnown !== true) log.info({ providerManager: at }, 'known to the provider manager');
       isKnown = true;
     } catch (err) {

@@ -8,6 +8,7 @@ import { exchangesOf } from '../../blobseer-client/remote/testing/exchanges.ts';
 import {
   failureCalls,
   providerManagerCalls,
+  reportCalls,
   status,
 } from '../../blobseer-client/remote/wire/messages.ts';
 import type { Answer } from './method.ts';
@@ -58,6 +59,11 @@ async function opened() {
       report: (host: string, freeBytes = 1000) => {
         const report = { freeBytes, pagesRead: 0, bytesRead: 0, service: '1235' };
         return call(update.number, update.encodeRequest(report, 18), host);
+      },
+      reportAs: (host: string, freeBytes = 1000) => {
+        const report = { freeBytes, pagesRead: 0, bytesRead: 0, service: '1235' };
+        const { number, encodeRequest } = reportCalls.reportAs;
+        return call(number, encodeRequest({ report, host }, 18), '10.0.0.9');
       },
       hosts: async (count: number, groupSize = 1) => {
         const request = { count, groupSize };
@@ -111,6 +117,38 @@ test('a provider of the original that is started again stays known until its nex
   }
   await manager.close();
   await remove();
+});
+
+test('a provider that reports under a name is found by it, wherever it reports from', async () => {
+  const { time, start, remove } = await opened();
+  const first = await start();
+  assert.equal((await first.reportAs('data-provider-0.lab')).status, status.ok);
+  await first.close();
+  time.nowMs += secondMs;
+  const second = await start();
+  assert.deepEqual(await second.hosts(1), ['data-provider-0.lab'], 'also after a restart');
+  assert.equal(await second.fail('data-provider-0.lab'), status.ok);
+  assert.equal(await second.hosts(1), status.noResources);
+  await second.reportAs('data-provider-0.lab');
+  assert.deepEqual(await second.hosts(1), ['data-provider-0.lab']);
+  await second.close();
+  await remove();
+});
+
+test('a name of a host that is none is refused, by who sends it and by who gets it', () => {
+  const { check, decodeRequest, encodeRequest } = reportCalls.reportAs;
+  const report = { freeBytes: 1, pagesRead: 0, bytesRead: 0, service: '1235' };
+  const read = (host: string) =>
+    decodeRequest(encodeRequest({ report, host }, 18).map((one) => Buffer.from(one)));
+  for (const host of ['', 'two words', '-a', `a${'.a'.repeat(127)}a`, 'a\n']) {
+    assert.throws(() => check({ report, host }), { kind: 'invalid-argument' }, host);
+    assert.throws(() => read(host), { kind: 'corrupt' }, host);
+  }
+  assert.deepEqual(read('a.b'), {
+    report,
+    host: 'a.b',
+  });
+  assert.throws(() => decodeRequest([]), { kind: 'corrupt' });
 });
 
 test('who was known is known after a restart, and missed if it does not report', async () => {

@@ -13,6 +13,7 @@ import {
   type ProviderReport,
   type ProvidersRequest,
   providerManagerCalls,
+  reportCalls,
   type Statistics,
 } from '../../blobseer-client/remote/wire/messages.ts';
 import type { Provider } from '../../blobseer-client/remote/wire/records.ts';
@@ -78,6 +79,10 @@ export class ProviderManager {
       methodOf(update, archiveVersion, (report, peer) => {
         update.check(report);
         return this.#update(report, peer.host);
+      }),
+      methodOf(reportCalls.reportAs, archiveVersion, ({ report, host }) => {
+        update.check(report);
+        return this.#update(report, host);
       }),
       methodOf(get, archiveVersion, (request) => this.#get(request)),
       methodOf(failureCalls.reportFailed, archiveVersion, (provider) => this.#fail(provider)),

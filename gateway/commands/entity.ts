@@ -29,6 +29,7 @@ const options = {
   data: { type: 'string' },
   listen: { type: 'string' },
   port: { type: 'string' },
+  advertise: { type: 'string' },
   'log-level': { type: 'string' },
 } as const;
 
@@ -56,6 +57,8 @@ Options:
   --data DIR         where its state is (default entities/ROLE-PORT)
   --listen ADDRESS   address to listen on (default ${loopback})
   --port PORT        port to listen on, instead of that of FILE: for several of a role on a machine
+  --advertise HOST   of a data provider: the name by which clients find it, where its address may change;
+                     stored pages are known by it (default: the address that it reports from)
   --log-level LEVEL  as of serve (default info)
 
 Examples:
@@ -102,6 +105,12 @@ function portOf({ flags }: ParsedArguments): number | undefined {
   return port;
 }
 
+function advertisedHostOf(role: EntityRole, { flags }: ParsedArguments): string | undefined {
+  const host = flags.advertise?.[0];
+  if (host === undefined || role === 'data-provider') return host;
+  throw new UsageError(`--advertise is for data providers, not for a ${role}`);
+}
+
 function settingsOf(role: EntityRole, parsed: ParsedArguments, terminal: Terminal) {
   const given = parsed.flags.config?.[0];
   if (given === undefined) throw new UsageError('--config FILE is needed');
@@ -132,6 +141,7 @@ async function runEntity(
 ): Promise<number> {
   const settings = settingsOf(role, parsed, terminal);
   const port = portOf(parsed) ?? settings.port;
+  const advertisedHost = advertisedHostOf(role, parsed);
   const host = parsed.flags.listen?.[0] ?? loopback;
   const data = parsed.flags.data?.[0] ?? path.join('entities', `${role}-${port}`);
   const directory = path.resolve(terminal.workingDirectory, data);
@@ -161,6 +171,7 @@ async function runEntity(
       directory,
       spaceBytes,
       providerManager,
+      advertisedHost,
       leases,
       security,
       log,

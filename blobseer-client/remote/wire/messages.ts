@@ -22,3 +22,4 @@ export {
   type ReadRequest,
   type Values,
 } from './provider-calls.ts';
+export { reportCalls } from './report-calls.ts';

@@ -51,11 +51,17 @@ ${others}
     );
   }
 
-  /** Resolves when it listens. The same name finds the same state again. */
-  async start(role: EntityRole, name: string, port: number, host = '127.0.0.1'): Promise<Program> {
+  /** Resolves when it listens; `others`: further flags. The same name finds the same state again. */
+  async start(
+    role: EntityRole,
+    name: string,
+    port: number,
+    host = '127.0.0.1',
+    others: readonly string[] = [],
+  ): Promise<Program> {
     const data = path.join(this.directory, name);
     const where = ['--listen', host, '--port', `${port}`, '--data', data];
-    const args = ['entity', role, '--config', this.#config, ...where];
+    const args = ['entity', role, '--config', this.#config, ...where, ...others];
     const child = spawn(process.execPath, [program, ...args], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
