@@ -22,6 +22,9 @@ const marks: Readonly<Partial<Record<MemberRole, string>>> = {
   'metadata-provider': '@METADATA_PROVIDERS@',
 };
 
+/** To the machine's program, the name that the machine has. */
+const ownName = 'self';
+
 /** Whose addresses stand in the file: each member needs to know them. */
 export const markedRoles = Object.keys(marks) as readonly MemberRole[];
 
@@ -78,29 +81,44 @@ export function roleTemplate(
   const placement = { hostOf: (of: MemberRole) => marks[of] ?? of, storage: '/' };
   const members = planMembers({ ...description, roles: single }, placement);
   const unknown = markedRoles.filter((one) => !known.includes(one)).map((one) => marks[one]!);
-  return roleFile(description, members, role)
+  return roleFile(description, members, role, false)
     .split('\n')
     .filter((line) => !unknown.some((mark) => line.includes(mark)))
     .join('\n');
 }
 
-/** As `roleTemplate`, for a role whose members have machines to themselves, where addresses are known. */
+/**
+ * As `roleTemplate`, for a role whose members have machines to themselves, where addresses are known.
+ * `isNamed`: its machines have the names that the others know.
+ */
 export function roleFile(
   description: Description,
   members: readonly Member[],
   role: MemberRole,
+  isNamed: boolean,
 ): string {
   const port = description.ports[keyOfRole(role)];
-  return memberFile(description, members, { name: role, port });
+  const host = isNamed ? ownName : undefined;
+  return headLine({ name: role, role, port, host }) + blobseerConfiguration(description, members);
 }
 
 /** As `roleFile`, for one of several members on a machine. */
 export function memberFile(
   description: Description,
   members: readonly Member[],
-  { name, port }: Pick<Member, 'name' | 'port'>,
+  member: Member,
 ): string {
-  return `# ${name}, port ${port}\n${blobseerConfiguration(description, members)}`;
+  return headLine(member) + blobseerConfiguration(description, members);
+}
+
+interface Head extends Pick<Member, 'name' | 'role' | 'port'> {
+  readonly host: string | undefined;
+}
+
+/** Data providers are known by what stands in the metadata: a name, where they have one that stays. */
+function headLine({ name, role, port, host }: Head): string {
+  const found = role === 'data-provider' && host !== undefined ? `, host ${host}` : '';
+  return `# ${name}, port ${port}${found}\n`;
 }
 
 /** A role's file with the addresses in it that are known by now, and without lines for others. */

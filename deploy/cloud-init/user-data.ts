@@ -31,9 +31,10 @@ export function cloudInitFiles(description: Description): Artifact[] {
   const members = planMachines(description, namedHosts(description));
   return roleKeys.flatMap((key) => {
     const role = memberRoles[key];
+    const { hosts } = description.roles[key];
     const { host } = membersOf(members, role)[0]!;
     const text = userData(description, role, {
-      configuration: roleFile(description, members, role),
+      configuration: roleFile(description, members, role, hosts.length === 0),
       listen: listenAddress(host),
     });
     const seeds = membersOf(members, role).flatMap((member, index) => [

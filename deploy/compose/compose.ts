@@ -1,10 +1,9 @@
 /**
  * A deployment on one machine in containers: a compose file, a container file, and a directory per member,
- * to which `blobseer-s3 deploy secrets` adds what is secret. Each container has an address for good, since the
- * addresses of data providers stand in the metadata.
+ * to which `blobseer-s3 deploy secrets` adds what is secret. Members know each other by the names of services,
+ * which stay.
  */
 import { stringify } from 'yaml';
-import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import { type Artifact, artifact, sourceText } from '../artifact.ts';
 import { blobseerConfiguration, memberFiles } from '../configuration-files.ts';
 import type { Description } from '../description/description.ts';
@@ -13,10 +12,6 @@ import { type Member, type MemberRole, membersOf, planMembers } from '../plan.ts
 const configuration = '/etc/blobseer';
 const data = '/data';
 const everyAddress = '0.0.0.0';
-const network = 'members';
-const subnet = { prefix: '10.89', firstNumber: 16 } as const;
-/** What such a network has room for, with some addresses left for others. */
-const maxMembers = 60_000;
 const stopSeconds = 90;
 /** Of the image's own user. */
 const user = `\${BLOBSEER_USER:-1000:1000}`;
@@ -25,9 +20,6 @@ export function composeFiles(description: Description): Artifact[] {
   // Names of services are names of hosts in their network.
   const placement = { hostOf: composeHost, storage: configuration };
   const members = planMembers(description, placement);
-  if (members.length > maxMembers) {
-    throw new BlobSeerError('invalid-argument', `${members.length} members are too many`);
-  }
   const text = blobseerConfiguration(description, members);
   return [
     artifact('compose.yaml', composeFile(description, members)),
@@ -42,7 +34,7 @@ export function composeHost(role: MemberRole, index: number): string {
 }
 
 function composeFile(description: Description, members: readonly Member[]): string {
-  const services = members.map((member, at) => [
+  const services = members.map((member) => [
     member.name,
     {
       image: `\${BLOBSEER_IMAGE:-blobseer-s3}`,
@@ -56,23 +48,19 @@ function composeFile(description: Description, members: readonly Member[]): stri
       cap_drop: ['ALL'],
       security_opt: ['no-new-privileges:true'],
       volumes: [`./members/${member.name}:${configuration}:ro`, `${member.name}:${data}`],
-      networks: { [network]: { ipv4_address: addressOf(at) } },
       ...(member.role === 'gateway' ? gatewayService(description, members, member) : {}),
     },
   ]);
   return stringify(
     {
       services: Object.fromEntries(services),
-      networks: {
-        [network]: { ipam: { config: [{ subnet: `${subnet.prefix}.0.0/16` }] } },
-      },
       volumes: Object.fromEntries(members.map(({ name }) => [name, {}])),
     },
     { lineWidth: 0, aliasDuplicateObjects: false },
   );
 }
 
-function commandOf({ role, port }: Member): string[] {
+function commandOf({ name, role, port }: Member): string[] {
   return role === 'gateway'
     ? [
         'serve',
@@ -92,6 +80,7 @@ function commandOf({ role, port }: Member): string[] {
         data,
         '--listen',
         everyAddress,
+        ...(role === 'data-provider' ? ['--advertise', name] : []),
       ];
 }
 
@@ -114,9 +103,4 @@ function gatewayService(
       start_period: '30s',
     },
   };
-}
-
-function addressOf(at: number): string {
-  const number = subnet.firstNumber + at;
-  return `${subnet.prefix}.${number >> 8}.${number & 0xff}`;
 }

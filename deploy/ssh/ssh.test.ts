@@ -117,7 +117,7 @@ test('every machine gets the program, its members and their secrets', { skip }, 
       );
       assert.equal(
         machine.read(`${at}/member.env`),
-        `ROLE=${role}\nPORT=${port}\nLISTEN=0.0.0.0\n`,
+        `ROLE=${role}\nPORT=${port}\nLISTEN=0.0.0.0\nADVERTISE=${role === 'data-provider' ? `--advertise=${host}` : ''}\n`,
       );
       assert.match(machine.read(`${at}/cert.pem`), /BEGIN CERTIFICATE/);
       const { mode } = statSync(path.join(machine.root, at, 'key.pem'));

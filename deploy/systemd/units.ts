@@ -33,7 +33,7 @@ function entityUnit(description: Description, storage: string): string {
   return serviceUnit({
     title: "BlobSeer's %i",
     storage,
-    command: `${programOf(description)} entity \${ROLE} --config blobseer.cfg --data data --listen \${LISTEN} --port \${PORT}`,
+    command: `${programOf(description)} entity \${ROLE} --config blobseer.cfg --data data --listen \${LISTEN} --port \${PORT} $ADVERTISE`,
     capability: '',
   });
 }
