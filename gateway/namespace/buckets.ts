@@ -4,10 +4,10 @@ import { type Context, invalidArgument, nextNumber } from './context.ts';
 import { NamespaceError } from './errors.ts';
 import { bucketEnd, bucketKey, escapeKey, justAfter, successor, withTail } from './keys.ts';
 import type {
+  Acl,
   Bucket,
   BucketDraft,
   BucketSetting,
-  CannedAcl,
   ListPage,
   ObjectOwnership,
   VersioningState,
@@ -119,7 +119,7 @@ export class Buckets {
     this.replace(transaction, { ...this.expect(id), versioning });
   }
 
-  setAcl(transaction: Transaction, id: number, acl: CannedAcl): void {
+  setAcl(transaction: Transaction, id: number, acl: Acl): void {
     this.replace(transaction, { ...this.expect(id), acl });
   }
 

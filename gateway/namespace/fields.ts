@@ -1,10 +1,12 @@
 /** How the fields that several records share are written: ETags, checksums, headers, extents. */
 import type { ByteReader, ByteWriter } from './bytes.ts';
 import type {
+  Acl,
   CannedAcl,
   Checksum,
   ChecksumAlgorithm,
   Extent,
+  Grant,
   ObjectHeaders,
   ObjectPart,
 } from './namespace.ts';
@@ -52,6 +54,18 @@ const aclNames: readonly CannedAcl[] = [
   'bucket-owner-full-control',
   'log-delivery-write',
 ];
+const permissions: readonly Grant['permission'][] = [
+  'FULL_CONTROL',
+  'READ',
+  'WRITE',
+  'READ_ACP',
+  'WRITE_ACP',
+];
+const groupUris: readonly string[] = [
+  'http://acs.amazonaws.com/groups/global/AllUsers',
+  'http://acs.amazonaws.com/groups/global/AuthenticatedUsers',
+  'http://acs.amazonaws.com/groups/s3/LogDelivery',
+];
 
 /** A name by its place in a list (from 1), or 0 and its text. */
 function writeName(writer: ByteWriter, names: readonly string[], name: string): void {
@@ -76,15 +90,48 @@ export function readStorageClass(reader: ByteReader): string {
   return readName(reader, storageClasses);
 }
 
-export function writeAcl(writer: ByteWriter, acl: CannedAcl): void {
-  writer.u8(aclNames.indexOf(acl) + 1);
+/** In place of a canned ACL's code: a list of grants follows. */
+const grantList = 255;
+const granteeKind = { user: 0, group: 1 } as const;
+
+export function writeAcl(writer: ByteWriter, acl: Acl): void {
+  if (typeof acl === 'string') {
+    writer.u8(aclNames.indexOf(acl) + 1);
+    return;
+  }
+  writer.u8(grantList);
+  writer.varint(acl.length);
+  for (const { grantee, permission } of acl) {
+    writer.u8(permissions.indexOf(permission));
+    writer.u8(granteeKind[grantee.kind]);
+    if (grantee.kind === 'user') writer.text(grantee.id);
+    else writeName(writer, groupUris, grantee.uri);
+  }
 }
 
-export function readAcl(reader: ByteReader): CannedAcl {
+export function readAcl(reader: ByteReader): Acl {
   const code = reader.u8();
+  if (code === grantList) return readGrants(reader);
   const acl = aclNames[code - 1];
   if (acl === undefined) throw new RangeError(`unknown ACL ${code}`);
   return acl;
+}
+
+function readGrants(reader: ByteReader): Grant[] {
+  const grants: Grant[] = [];
+  for (let left = reader.varint(); left > 0; left -= 1) {
+    const permission = permissions[reader.u8()];
+    if (permission === undefined) throw new RangeError('unknown permission');
+    grants.push({ permission, grantee: readGrantee(reader) });
+  }
+  return grants;
+}
+
+function readGrantee(reader: ByteReader): Grant['grantee'] {
+  const kind = reader.u8();
+  if (kind === granteeKind.user) return { kind: 'user', id: reader.text() };
+  if (kind === granteeKind.group) return { kind: 'group', uri: readName(reader, groupUris) };
+  throw new RangeError(`unknown kind of grantee ${kind}`);
 }
 
 // --- ETags: 16 bytes where they look like an MD5, with the number of parts where multipart

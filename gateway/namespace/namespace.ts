@@ -24,6 +24,16 @@ export type CannedAcl =
   | 'bucket-owner-full-control'
   | 'log-delivery-write';
 
+export interface Grant {
+  readonly grantee:
+    | { readonly kind: 'user'; readonly id: string }
+    | { readonly kind: 'group'; readonly uri: string };
+  readonly permission: 'FULL_CONTROL' | 'READ' | 'WRITE' | 'READ_ACP' | 'WRITE_ACP';
+}
+
+/** A canned ACL, or a list of grants that none says; the owner's own are among them, or not. */
+export type Acl = CannedAcl | readonly Grant[];
+
 /**
  * Who owns what others upload, and whether ACLs count at all.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
@@ -42,7 +52,7 @@ export interface Bucket {
   readonly versioning: VersioningState;
   /** As given in LocationConstraint; '' for us-east-1. */
   readonly location: string;
-  readonly acl: CannedAcl;
+  readonly acl: Acl;
   /** Undefined where nobody has configured it. */
   readonly ownership?: ObjectOwnership;
 }
@@ -118,7 +128,7 @@ export interface VersionDraft {
   readonly modifiedMs: number;
   readonly ownerId: string;
   /** Undefined is 'private'. */
-  readonly acl?: CannedAcl;
+  readonly acl?: Acl;
   readonly storageClass: string;
   readonly headers: ObjectHeaders;
   readonly checksum?: Checksum;
@@ -192,7 +202,7 @@ export interface UploadDraft {
   readonly initiatorId: string;
   readonly initiatedMs: number;
   /** Of the object it becomes; undefined is 'private'. */
-  readonly acl?: CannedAcl;
+  readonly acl?: Acl;
   readonly storageClass: string;
   readonly headers: ObjectHeaders;
   readonly tags?: Readonly<Record<string, string>>;
@@ -259,7 +269,7 @@ export interface Namespace {
   /** Undefined when the name is taken. */
   createBucket(transaction: Transaction, draft: BucketDraft): Bucket | undefined;
   setVersioning(transaction: Transaction, bucketId: number, state: 'Enabled' | 'Suspended'): void;
-  setBucketAcl(transaction: Transaction, bucketId: number, acl: CannedAcl): void;
+  setBucketAcl(transaction: Transaction, bucketId: number, acl: Acl): void;
   /** Undefined removes it. */
   setOwnership(
     transaction: Transaction,

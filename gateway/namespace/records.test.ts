@@ -4,8 +4,8 @@ import fc from 'fast-check';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { draftOf, ownerId, partOf } from './contract/subject.ts';
 import { decodeDeadVersion, encodeDeadVersion } from './dead-versions.ts';
-import { readChecksum, readEtag, writeChecksum, writeEtag } from './fields.ts';
-import type { Bucket, Checksum } from './namespace.ts';
+import { readAcl, readChecksum, readEtag, writeAcl, writeChecksum, writeEtag } from './fields.ts';
+import type { Acl, Bucket, Checksum } from './namespace.ts';
 import { Owners } from './owners.ts';
 import { decodeBucket, decodePart, encodeBucket, encodePart } from './records.ts';
 import { MemoryStore } from './testing/memory-store.ts';
@@ -191,4 +191,38 @@ test('bucket rows of before ACLs and ownership are read; an ownership nobody kno
   const unknown = Buffer.from(row);
   unknown[unknown.length - 1] = 9;
   assert.throws(() => decodeBucket(unknown, 'b'), { kind: 'corrupt' });
+});
+
+test('a canned ACL is the byte it has always been; grants stand behind a byte of their own', () => {
+  const bytesOf = (acl: Acl) => {
+    const writer = new ByteWriter();
+    writeAcl(writer, acl);
+    return writer.finish().toString('hex');
+  };
+  const canned: readonly Acl[] = [
+    'private',
+    'public-read',
+    'public-read-write',
+    'authenticated-read',
+    'aws-exec-read',
+    'bucket-owner-read',
+    'bucket-owner-full-control',
+    'log-delivery-write',
+  ];
+  for (const [index, acl] of canned.entries()) {
+    const hex = `0${index + 1}`;
+    assert.equal(bytesOf(acl), hex);
+    assert.equal(readAcl(new ByteReader(Buffer.from(hex, 'hex'))), acl);
+  }
+  const users = 'http://acs.amazonaws.com/groups/global/AuthenticatedUsers';
+  const grants: Acl = [
+    { grantee: { kind: 'user', id: 'al' }, permission: 'FULL_CONTROL' },
+    { grantee: { kind: 'group', uri: users }, permission: 'WRITE_ACP' },
+  ];
+  const hex = 'ff02000002616c040102';
+  assert.equal(bytesOf(grants), hex);
+  assert.deepEqual(readAcl(new ByteReader(Buffer.from(hex, 'hex'))), grants);
+  for (const wrong of ['00', '09', 'ff01050000', 'ff0100020161', 'ff01000104', 'ff01', 'fe00']) {
+    assert.throws(() => readAcl(new ByteReader(Buffer.from(wrong, 'hex'))), RangeError, wrong);
+  }
 });

@@ -10,10 +10,10 @@ import { isVersionId } from './ids.ts';
 import { leaveBucket, sweepLeftovers } from './leftovers.ts';
 import type {
   AccessKey,
+  Acl,
   Bucket,
   BucketDraft,
   BucketSetting,
-  CannedAcl,
   DeleteOutcome,
   Extent,
   ListedObject,
@@ -114,7 +114,7 @@ class StoreNamespace implements Namespace {
     this.bucketTable.setVersioning(transaction, bucketId, state);
   }
 
-  setBucketAcl(transaction: Transaction, bucketId: number, acl: CannedAcl): void {
+  setBucketAcl(transaction: Transaction, bucketId: number, acl: Acl): void {
     this.bucketTable.setAcl(transaction, bucketId, acl);
   }
 

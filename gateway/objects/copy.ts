@@ -6,8 +6,8 @@
 import { createHash } from 'node:crypto';
 import type { ByteRange, Transaction } from '../../blobseer-client/index.ts';
 import type {
+  Acl,
   Bucket,
-  CannedAcl,
   Checksum,
   ChecksumAlgorithm,
   Extent,
@@ -51,7 +51,7 @@ export interface CopySource {
 export interface CopyRequest extends Replacing {
   readonly source: SourceAddress;
   /** Of the copy: the source's is not copied. Undefined is 'private'. */
-  readonly acl: CannedAcl | undefined;
+  readonly acl: Acl | undefined;
   /** The checksum that the copy must have; undefined: what the source has. */
   readonly checksum: ChecksumAlgorithm | undefined;
   /** Throws where the source is not what the client wants copied. */

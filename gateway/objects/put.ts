@@ -4,8 +4,8 @@
  */
 import type { Transaction } from '../../blobseer-client/index.ts';
 import type {
+  Acl,
   Bucket,
-  CannedAcl,
   Checksum,
   Extent,
   Namespace,
@@ -47,7 +47,7 @@ export interface Placed {
 
 export interface PutRequest extends Replacing {
   /** Undefined is 'private'. */
-  readonly acl: CannedAcl | undefined;
+  readonly acl: Acl | undefined;
   readonly description: Description;
   readonly received: ReceivedBody;
 }

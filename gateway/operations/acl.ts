@@ -2,36 +2,31 @@
  * Access control lists: of what requests make, and GetBucketAcl, PutBucketAcl, GetObjectAcl,
  * PutObjectAcl. Where the bucket's ownership is BucketOwnerEnforced they are disabled.
  */
-import type { Bucket, CannedAcl, Namespace, ObjectVersion } from '../namespace/namespace.ts';
+import type { Acl, Bucket, Namespace, ObjectVersion } from '../namespace/namespace.ts';
 import { findVersion, presentBucket } from '../objects/find.ts';
-import { type AclSubject, anonymousId, ownerOf } from '../s3/acl.ts';
+import { type AclSubject, ownerOf } from '../s3/acl.ts';
 import { aclOfPolicy, aclPolicyElements, parseAclPolicy, requestedAcl } from '../s3/acl-request.ts';
 import { S3Error } from '../s3/errors.ts';
 import type { HeaderReader } from '../s3/headers.ts';
 import { checkKey } from '../s3/names.ts';
 import type { Services } from '../services.ts';
 import { Owners, versionHeader, xmlAnswer } from './answers.ts';
+import { namedBy, type Users } from './grantees.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { loadedBucket, lookOf } from './request.ts';
 
-type Users = Pick<Namespace, 'user'>;
-
-function isUser(namespace: Users): (id: string) => boolean {
-  return (id) => id === anonymousId || namespace.user(id) !== undefined;
-}
-
 /**
  * The ACL that x-amz-acl or x-amz-grant-* ask for on a new object of `writerId`'s. Throws
- * InvalidArgument, InvalidRequest, NotImplemented, AccessControlListNotSupported.
+ * InvalidArgument, InvalidRequest, AccessControlListNotSupported.
  */
 export function newObjectAcl(
   headers: HeaderReader,
   bucket: Bucket,
   writerId: string,
-  namespace: Users,
-): CannedAcl | undefined {
+  users: Users,
+): Acl | undefined {
   const subject = objectSubject(bucket, { ownerId: writerId });
-  const acl = requestedAcl(headers, subject, isUser(namespace));
+  const acl = requestedAcl(headers, subject, namedBy(users));
   if (acl !== undefined) refuseDisabled(bucket, acl, headers.get('x-amz-acl'));
   return acl;
 }
@@ -40,13 +35,13 @@ export function newObjectAcl(
 export function newBucketAcl(
   headers: HeaderReader,
   ownerId: string,
-  namespace: Users,
-): CannedAcl | undefined {
-  return ofBucket(requestedAcl(headers, bucketSubject({ ownerId }), isUser(namespace)));
+  users: Users,
+): Acl | undefined {
+  return ofBucket(requestedAcl(headers, bucketSubject({ ownerId }), namedBy(users)));
 }
 
 /** Two speak of objects alone: "If you specify this canned ACL when creating a bucket, Amazon S3 ignores it." */
-function ofBucket<Acl extends CannedAcl | undefined>(acl: Acl): Acl | 'private' {
+function ofBucket<Asked extends Acl | undefined>(acl: Asked): Asked | 'private' {
   return acl === 'bucket-owner-read' || acl === 'bucket-owner-full-control' ? 'private' : acl;
 }
 
@@ -54,13 +49,13 @@ function ofBucket<Acl extends CannedAcl | undefined>(acl: Acl): Acl | 'private' 
  * Where ACLs are disabled S3 takes only bucket-owner-full-control, by this name or as the grants that
  * say the same, which of the bucket owner's own are those of `private`.
  */
-function refuseDisabled(bucket: Bucket, acl: CannedAcl, canned: string | undefined): void {
+function refuseDisabled(bucket: Bucket, acl: Acl, canned: string | undefined): void {
   if (bucket.ownership !== 'BucketOwnerEnforced' || acl === 'bucket-owner-full-control') return;
   if (canned === undefined && acl === 'private') return;
   throw new S3Error('AccessControlListNotSupported');
 }
 
-function bucketSubject({ ownerId }: Pick<Bucket, 'ownerId'>): AclSubject {
+export function bucketSubject({ ownerId }: Pick<Bucket, 'ownerId'>): AclSubject {
   return { kind: 'bucket', ownerId, bucketOwnerId: ownerId };
 }
 
@@ -69,24 +64,24 @@ function objectSubject(bucket: Bucket, object: Pick<ObjectVersion, 'ownerId'>): 
 }
 
 /** What GET shows: where ACLs are disabled, everything for the bucket's owner. */
-function shownAcl(bucket: Bucket, acl: CannedAcl | undefined): CannedAcl {
+function shownAcl(bucket: Bucket, acl: Acl | undefined): Acl {
   return bucket.ownership === 'BucketOwnerEnforced' ? 'private' : (acl ?? 'private');
 }
 
-function policyAnswer(acl: CannedAcl, subject: AclSubject, namespace: Namespace): S3Response {
+function policyAnswer(acl: Acl, subject: AclSubject, namespace: Namespace): S3Response {
   const owners = new Owners(namespace);
   const fields = (id: string) => owners.fields(id);
   return xmlAnswer('AccessControlPolicy', aclPolicyElements(acl, subject, fields));
 }
 
 /** The ACL that a request sets, by headers or by document. Throws where it says none, or two. */
-function givenAcl(request: S3Request, subject: AclSubject, namespace: Namespace): CannedAcl {
+function givenAcl(request: S3Request, subject: AclSubject, users: Users): Acl {
   const { headers, document } = request;
-  const byHeader = requestedAcl(headers, subject, isUser(namespace));
+  const byHeader = requestedAcl(headers, subject, namedBy(users));
   if (byHeader !== undefined && document.length > 0) throw new S3Error('UnexpectedContent');
   if (byHeader !== undefined) return byHeader;
   if (document.length > 0) {
-    return aclOfPolicy(parseAclPolicy(document), subject, isUser(namespace));
+    return aclOfPolicy(parseAclPolicy(document), subject, namedBy(users));
   }
   throw new S3Error('MissingSecurityHeader', { fields: { MissingHeaderName: 'x-amz-acl' } });
 }
@@ -96,12 +91,10 @@ export function getBucketAcl(request: S3Request, { namespace }: Services): S3Res
   return policyAnswer(shownAcl(bucket, bucket.acl), bucketSubject(bucket), namespace);
 }
 
-export async function putBucketAcl(
-  request: S3Request,
-  { blobseer, namespace }: Services,
-): Promise<S3Response> {
+export async function putBucketAcl(request: S3Request, services: Services): Promise<S3Response> {
+  const { blobseer, namespace } = services;
   const bucket = loadedBucket(request);
-  const acl = givenAcl(request, bucketSubject(bucket), namespace);
+  const acl = givenAcl(request, bucketSubject(bucket), services);
   await blobseer.store.commit((transaction) => {
     const present = presentBucket(namespace, bucket);
     refuseDisabled(present, acl, request.headers.get('x-amz-acl'));
@@ -124,17 +117,15 @@ export function getObjectAcl(request: S3Request, { namespace }: Services): S3Res
 }
 
 /** The version stays what it is otherwise, its time too. */
-export async function putObjectAcl(
-  request: S3Request,
-  { blobseer, namespace }: Services,
-): Promise<S3Response> {
+export async function putObjectAcl(request: S3Request, services: Services): Promise<S3Response> {
+  const { blobseer, namespace } = services;
   const { key, query, headers } = request;
   const bucket = loadedBucket(request);
   checkKey(key);
   const versionId = query.get('versionId');
   const found = findVersion(namespace, lookOf(request), key, versionId);
   const subject = objectSubject(bucket, found);
-  const acl = givenAcl(request, subject, namespace);
+  const acl = givenAcl(request, subject, services);
   const version = await blobseer.store.commit((transaction) => {
     const present = presentBucket(namespace, bucket);
     refuseDisabled(present, acl, headers.get('x-amz-acl'));

@@ -99,8 +99,8 @@ export async function createBucket(request: S3Request, services: Services): Prom
   checkBucketName(request.bucket);
   refuseUnsupported(request.headers);
   const ownership = ownershipHeader(request.headers.get('x-amz-object-ownership'));
-  const acl = newBucketAcl(request.headers, userId, services.namespace) ?? 'private';
-  requireFitting(acl, ownership);
+  const acl = newBucketAcl(request.headers, userId, services) ?? 'private';
+  requireFitting({ ownerId: userId, acl }, ownership);
   const { location, tags } = bucketConfiguration(request.document);
   const { namespace, blobseer, clock } = services;
   await blobseer.store.commit((transaction) => {
@@ -110,7 +110,7 @@ export async function createBucket(request: S3Request, services: Services): Prom
       if (tags !== undefined) {
         throw new S3Error('BucketAlreadyOwnedByYou', { fields: { BucketName: request.bucket } });
       }
-      requireFitting(acl, ownership ?? existing.ownership);
+      requireFitting({ ownerId: userId, acl }, ownership ?? existing.ownership);
       if (acl !== existing.acl) namespace.setBucketAcl(transaction, existing.id, acl);
       if (ownership !== undefined) namespace.setOwnership(transaction, existing.id, ownership);
       return;

@@ -34,7 +34,7 @@ export async function copyObject(request: S3Request, services: Services): Promis
   refuseVersionId(request);
   const source = sourceAddress(request, services);
   const writerId = requesterId(request);
-  const acl = newObjectAcl(headers, bucket, writerId, services.namespace);
+  const acl = newObjectAcl(headers, bucket, writerId, services);
   const metadata = directive(request, 'x-amz-metadata-directive');
   const tagging = directive(request, 'x-amz-tagging-directive');
   // Before the copy, so that bad headers are refused even where the directive ignores them.

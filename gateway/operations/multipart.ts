@@ -50,7 +50,7 @@ export async function createMultipartUpload(
   checkKey(key);
   refuseUnsupported(headers);
   const description = describe(headers);
-  const acl = newObjectAcl(headers, bucket, userId, namespace);
+  const acl = newObjectAcl(headers, bucket, userId, services);
   const checksum = requestedChecksum(headers);
   const upload = await blobseer.store.commit((transaction) => {
     const present = presentBucket(namespace, bucket);

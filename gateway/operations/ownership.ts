@@ -1,10 +1,12 @@
 /** Who owns what others upload to a bucket: Put-, Get- and DeleteBucketOwnershipControls. */
 import type { Bucket, ObjectOwnership } from '../namespace/namespace.ts';
 import { presentBucket } from '../objects/find.ts';
+import { grantsToOthers } from '../s3/acl.ts';
 import { S3Error } from '../s3/errors.ts';
 import { element } from '../s3/xml.ts';
 import { children, parseXml, requiredText } from '../s3/xml-parse.ts';
 import type { Services } from '../services.ts';
+import { bucketSubject } from './acl.ts';
 import { noContent, xmlAnswer } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { loadedBucket } from './request.ts';
@@ -20,8 +22,12 @@ export function objectOwnership(text: string): ObjectOwnership | undefined {
 }
 
 /** Throws where ACLs would be disabled on a bucket whose ACL grants something to others. */
-export function requireFitting(acl: Bucket['acl'], ownership: ObjectOwnership | undefined): void {
-  if (ownership !== 'BucketOwnerEnforced' || acl === 'private') return;
+export function requireFitting(
+  { ownerId, acl }: Pick<Bucket, 'ownerId' | 'acl'>,
+  ownership: ObjectOwnership | undefined,
+): void {
+  if (ownership !== 'BucketOwnerEnforced') return;
+  if (!grantsToOthers(acl, bucketSubject({ ownerId }))) return;
   throw new S3Error('InvalidBucketAclWithObjectOwnership');
 }
 
@@ -60,8 +66,8 @@ async function replace(
   ownership: ObjectOwnership | undefined,
 ): Promise<void> {
   await blobseer.store.commit((transaction) => {
-    const { id, acl } = presentBucket(namespace, loadedBucket(request));
-    requireFitting(acl, ownership);
-    namespace.setOwnership(transaction, id, ownership);
+    const bucket = presentBucket(namespace, loadedBucket(request));
+    requireFitting(bucket, ownership);
+    namespace.setOwnership(transaction, bucket.id, ownership);
   });
 }

@@ -26,7 +26,7 @@ export async function putObject(request: S3Request, services: Services): Promise
   refuseVersionId(request);
   const description = describe(headers);
   const writerId = requesterId(request);
-  const acl = newObjectAcl(headers, bucket, writerId, namespace);
+  const acl = newObjectAcl(headers, bucket, writerId, services);
   const conditions = writeConditions(headers);
   const announced = announcedOf(request);
   return await withLease(blobseer, async () => {

@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { type AclSubject, anonymousId, type CannedAcl, grantsOf } from './acl.ts';
+import { type AclSubject, anonymousId, type CannedAcl, type Grantee, grantsOf } from './acl.ts';
 import { aclOfPolicy, aclPolicyElements, parseAclPolicy, requestedAcl } from './acl-request.ts';
 import { S3Error } from './errors.ts';
 import { headersOf } from './headers.ts';
 import { document, element } from './xml.ts';
 
-const isUser = (id: string) => ['alice', 'bob', 'carol'].includes(id);
+/** Carol has a second name. */
+const namedBy = (id: string): Grantee | undefined => {
+  if (id === 'caroline') return { kind: 'user', id: 'carol' };
+  if (id === 'Everybody') return { kind: 'group', uri: everyone };
+  return ['alice', 'bob', 'carol'].includes(id) ? { kind: 'user', id } : undefined;
+};
 const ofObject: AclSubject = { kind: 'object', ownerId: 'alice', bucketOwnerId: 'bob' };
 const ofBucket: AclSubject = { kind: 'bucket', ownerId: 'alice', bucketOwnerId: 'alice' };
 const everyone = 'http://acs.amazonaws.com/groups/global/AllUsers';
@@ -23,7 +28,7 @@ function refused(call: () => unknown, code: string, fields: Record<string, strin
 }
 
 const asked = (headers: Record<string, string>, subject = ofObject) =>
-  requestedAcl(headersOf(Object.entries(headers)), subject, isUser);
+  requestedAcl(headersOf(Object.entries(headers)), subject, namedBy);
 
 test('x-amz-acl by kind; what is unknown is named', () => {
   assert.equal(asked({}), undefined);
@@ -59,12 +64,26 @@ test('grants in headers are understood where a canned ACL says the same', () => 
     }),
     'public-read-write',
   );
-  const only = { 'x-amz-grant-read': 'id=carol' };
-  refused(() => asked({ ...owner, ...only }), 'NotImplemented', {
-    Header: 'x-amz-grant-full-control',
-  });
-  refused(() => asked(only), 'NotImplemented', { Header: 'x-amz-grant-read' });
   refused(() => asked({ ...owner, 'x-amz-acl': 'private' }), 'InvalidRequest');
+});
+
+test('grants that no canned ACL makes are what they are', () => {
+  const carol = { kind: 'user', id: 'carol' } as const;
+  const read = { grantee: carol, permission: 'READ' };
+  assert.deepEqual(asked({ 'x-amz-grant-read': 'id=carol' }), [read]);
+  assert.deepEqual(asked({ 'x-amz-grant-read': 'id=carol, id="caroline"' }), [read]);
+  assert.deepEqual(
+    asked({
+      'x-amz-grant-full-control': 'id="alice"',
+      'x-amz-grant-write-acp': 'id=carol',
+      'x-amz-grant-read-acp': 'id=Everybody',
+    }),
+    [
+      { grantee: { kind: 'user', id: 'alice' }, permission: 'FULL_CONTROL' },
+      { grantee: carol, permission: 'WRITE_ACP' },
+      { grantee: { kind: 'group', uri: everyone }, permission: 'READ_ACP' },
+    ],
+  );
 });
 
 test('grants that are no grants are refused', () => {
@@ -101,7 +120,7 @@ test('the document of an ACL is read back as that ACL', () => {
         const subject: AclSubject =
           acl === 'log-delivery-write' ? ofBucket : { ...ofObject, ownerId };
         const text = document('AccessControlPolicy', aclPolicyElements(acl, subject, fields));
-        const read = aclOfPolicy(parseAclPolicy(Buffer.from(text)), subject, isUser);
+        const read = aclOfPolicy(parseAclPolicy(Buffer.from(text)), subject, namedBy);
         assert.deepEqual(grantsOf(read, subject), grantsOf(acl, subject));
       },
     ),
@@ -156,7 +175,7 @@ test('documents that are no ACL are MalformedACLError', () => {
 
 test('documents that say what cannot be said here are refused by what they say', () => {
   const held = (inner: string) => () =>
-    aclOfPolicy(parseAclPolicy(policy(inner)), ofObject, isUser);
+    aclOfPolicy(parseAclPolicy(policy(inner)), ofObject, namedBy);
   refused(
     held(`<Owner><ID>bob</ID></Owner>${list(grant('<ID>bob</ID>', 'FULL_CONTROL'))}`),
     'AccessDenied',
@@ -165,6 +184,21 @@ test('documents that say what cannot be said here are refused by what they say',
     ArgumentValue: 'nobody',
   });
   refused(held(owner + list(grant('<URI>urn:nobody</URI>'))), 'InvalidArgument');
-  refused(held(owner + list()), 'NotImplemented', { Header: 'AccessControlPolicy' });
-  refused(held(owner + list(grant('<ID>carol</ID>'))), 'NotImplemented');
+  const many = Array.from({ length: 101 }, () => grant('<ID>carol</ID>'));
+  refused(held(owner + list(...many)), 'InvalidRequest');
+});
+
+test('a document may grant nothing, or anything to single users', () => {
+  const held = (inner: string) => aclOfPolicy(parseAclPolicy(policy(inner)), ofObject, namedBy);
+  assert.deepEqual(held(owner + list()), []);
+  assert.deepEqual(held(owner + list(grant('<ID>carol</ID>'), grant('<ID>bob</ID>', 'WRITE'))), [
+    { grantee: { kind: 'user', id: 'carol' }, permission: 'READ' },
+    { grantee: { kind: 'user', id: 'bob' }, permission: 'WRITE' },
+  ]);
+  // Of the owner too the other name is theirs.
+  const ofCarol = { ...ofObject, ownerId: 'carol' };
+  const named = policy(`<Owner><ID>caroline</ID></Owner>${list(grant('<ID>bob</ID>'))}`);
+  assert.deepEqual(aclOfPolicy(parseAclPolicy(named), ofCarol, namedBy), [
+    { grantee: { kind: 'user', id: 'bob' }, permission: 'READ' },
+  ]);
 });

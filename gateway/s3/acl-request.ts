@@ -1,12 +1,13 @@
 /**
  * Access control lists as requests give them and answers show them: x-amz-acl, x-amz-grant-*, and the
- * AccessControlPolicy document. Grants are understood where they say what a canned ACL says.
+ * AccessControlPolicy document.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketAcl.html
  */
 import {
+  type Acl,
   type AclSubject,
+  aclOf,
   type CannedAcl,
-  cannedAclOf,
   type Grant,
   type Grantee,
   grantsOf,
@@ -17,7 +18,7 @@ import {
   type Permission,
   permissions,
 } from './acl.ts';
-import { invalidArgument, notImplemented, S3Error } from './errors.ts';
+import { invalidArgument, S3Error } from './errors.ts';
 import type { HeaderReader } from './headers.ts';
 import { element, elementWith, type Fragment } from './xml.ts';
 import { child, children, childText, parseXml, type XmlNode } from './xml-parse.ts';
@@ -35,37 +36,29 @@ const grantHeaders: Readonly<Record<string, Permission>> = {
 /** "You can have up to 100 grants" (acl-overview). */
 const maxGrants = 100;
 
-/** Knows whether an id is a user's. */
-export type IsUser = (id: string) => boolean;
+/** Whom a canonical user's id names; undefined where that is nobody. */
+export type NamedBy = (id: string) => Grantee | undefined;
 
 /**
  * The ACL that the headers ask for, undefined where they do not speak of it. Throws InvalidArgument,
- * InvalidRequest for both kinds of headers at once, NotImplemented (by the header's name) for grants
- * that no canned ACL makes, UnresolvableGrantByEmailAddress.
+ * InvalidRequest for both kinds of headers at once, UnresolvableGrantByEmailAddress.
  */
 export function requestedAcl(
   headers: HeaderReader,
   subject: AclSubject,
-  isUser: IsUser,
-): CannedAcl | undefined {
+  namedBy: NamedBy,
+): Acl | undefined {
   const canned = headers.get('x-amz-acl');
   const given = headers.withPrefix(grantPrefix);
-  const [first] = given;
-  if (first === undefined) return canned === undefined ? undefined : cannedAcl(canned, subject);
+  if (given.length === 0) return canned === undefined ? undefined : cannedAcl(canned, subject);
   if (canned !== undefined) {
     throw new S3Error('InvalidRequest', {
       message: 'Specifying both Canned ACLs and Header Grants is not allowed',
     });
   }
   const grants = given.flatMap(([name, value]) => headerGrants(name, value));
-  if (grants.length > maxGrants) throw tooManyGrants();
-  for (const { grantee } of grants) checkGrantee(grantee, subject, isUser);
-  const acl = cannedAclOf(grants, subject);
-  if (acl === undefined) throw notImplemented(first[0], onlyCanned);
-  return acl;
+  return aclOf(resolved(grants, subject, namedBy), subject);
 }
-
-const onlyCanned = 'Only access control lists that equal a canned ACL are implemented.';
 
 function cannedAcl(text: string, subject: AclSubject): CannedAcl {
   if (isCannedAcl(text) && isOfKind(text, subject.kind)) return text;
@@ -93,16 +86,24 @@ function headerGrants(name: string, value: string): Grant[] {
   });
 }
 
-/** Throws InvalidArgument for somebody who is not there. */
-function checkGrantee(grantee: Grantee, subject: AclSubject, isUser: IsUser): void {
-  if (grantee.kind === 'group') {
-    if (Object.values<string>(groups).includes(grantee.uri)) return;
-    throw invalidArgument('uri', grantee.uri, 'Invalid group uri');
-  }
-  const { id } = grantee;
-  const named = [subject.ownerId, subject.bucketOwnerId, imageReaderId];
-  if (named.includes(id) || isUser(id)) return;
-  throw invalidArgument('CanonicalUser/ID', id, 'Invalid id');
+/** With those who are meant as grantees. Throws InvalidArgument for somebody who is not there. */
+function resolved(grants: readonly Grant[], subject: AclSubject, namedBy: NamedBy): Grant[] {
+  if (grants.length > maxGrants) throw tooManyGrants();
+  const known = [subject.ownerId, subject.bucketOwnerId, imageReaderId];
+  return grants.map((grant) => {
+    const { grantee, permission } = grant;
+    if (grantee.kind === 'group') {
+      if (Object.values<string>(groups).includes(grantee.uri)) return grant;
+      throw invalidArgument('uri', grantee.uri, 'Invalid group uri');
+    }
+    // An owner may have been removed since.
+    if (known.includes(grantee.id)) return grant;
+    const meant = namedBy(grantee.id);
+    if (meant === undefined) {
+      throw invalidArgument('CanonicalUser/ID', grantee.id, 'Invalid id');
+    }
+    return { grantee: meant, permission };
+  });
 }
 
 function tooManyGrants(): S3Error {
@@ -156,21 +157,23 @@ function malformed(cause?: unknown): S3Error {
 }
 
 /**
- * The canned ACL that a document says. Throws AccessDenied where it names another owner,
- * InvalidArgument for somebody who is not there, NotImplemented for what no canned ACL says.
+ * The ACL that a document says. Throws AccessDenied where it names another owner, InvalidArgument for
+ * somebody who is not there.
  */
-export function aclOfPolicy(policy: AclPolicy, subject: AclSubject, isUser: IsUser): CannedAcl {
-  if (policy.ownerId !== subject.ownerId) throw new S3Error('AccessDenied');
-  if (policy.grants.length > maxGrants) throw tooManyGrants();
-  for (const { grantee } of policy.grants) checkGrantee(grantee, subject, isUser);
-  const acl = cannedAclOf(policy.grants, subject);
-  if (acl === undefined) throw notImplemented('AccessControlPolicy', onlyCanned);
-  return acl;
+export function aclOfPolicy(policy: AclPolicy, subject: AclSubject, namedBy: NamedBy): Acl {
+  if (!namesOwner(policy.ownerId, subject, namedBy)) throw new S3Error('AccessDenied');
+  return aclOf(resolved(policy.grants, subject, namedBy), subject);
+}
+
+function namesOwner(id: string, { ownerId }: AclSubject, namedBy: NamedBy): boolean {
+  if (id === ownerId) return true;
+  const meant = namedBy(id);
+  return meant?.kind === 'user' && meant.id === ownerId;
 }
 
 /** The children of an answer's `<AccessControlPolicy>`. `fields` gives ID and DisplayName of a user. */
 export function aclPolicyElements(
-  acl: CannedAcl,
+  acl: Acl,
   subject: AclSubject,
   fields: (id: string) => readonly Fragment[],
 ): Fragment[] {

@@ -1,6 +1,6 @@
 /**
- * Canned access control lists: what each grants, who may do what by them, and who owns a new object.
- * Denied unless granted.
+ * Access control lists, canned or grant by grant: what each grants, who may do what by them, and who
+ * owns a new object. Denied unless granted.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html
  */
 
@@ -56,6 +56,9 @@ export interface Grant {
   readonly permission: Permission;
 }
 
+/** By its name where a canned one says it, else as the list of its grants, the owner's own among them. */
+export type Acl = CannedAcl | readonly Grant[];
+
 /** What an ACL is of. A bucket's owner is its bucket owner. */
 export interface AclSubject {
   readonly kind: 'bucket' | 'object';
@@ -95,8 +98,9 @@ export function isOfKind(acl: CannedAcl, kind: AclSubject['kind']): boolean {
   return kind === 'bucket' || acl !== 'log-delivery-write';
 }
 
-/** The grants of a canned ACL, the owner's first; what another grant includes is left out. */
-export function grantsOf(acl: CannedAcl, subject: AclSubject): Grant[] {
+/** The grants of an ACL. Of a canned one the owner's come first, and what another grant includes is left out. */
+export function grantsOf(acl: Acl, subject: AclSubject): readonly Grant[] {
+  if (typeof acl !== 'string') return acl;
   const others = cannedGrants[acl].map(({ to, permission }): Grant => {
     switch (to) {
       case 'bucketOwner':
@@ -114,11 +118,19 @@ export function grantsOf(acl: CannedAcl, subject: AclSubject): Grant[] {
   return withoutIncluded([owner, ...others]);
 }
 
-/** The canned ACL that grants exactly this; undefined where none does. */
-export function cannedAclOf(grants: readonly Grant[], subject: AclSubject): CannedAcl | undefined {
+/** The ACL that grants this: a canned one where one says the same, for those are the cheapest to decide by. */
+export function aclOf(grants: readonly Grant[], subject: AclSubject): Acl {
   const wanted = fingerprint(withoutIncluded(grants));
-  return (Object.keys(cannedGrants) as CannedAcl[]).find(
+  const canned = (Object.keys(cannedGrants) as CannedAcl[]).find(
     (acl) => isOfKind(acl, subject.kind) && fingerprint(grantsOf(acl, subject)) === wanted,
+  );
+  return canned ?? withoutRepeated(grants);
+}
+
+/** Whether anybody but the owner is granted anything. */
+export function grantsToOthers(acl: Acl, subject: AclSubject): boolean {
+  return grantsOf(acl, subject).some(
+    ({ grantee }) => grantee.kind === 'group' || grantee.id !== subject.ownerId,
   );
 }
 
@@ -130,22 +142,23 @@ function withoutIncluded(grants: readonly Grant[]): Grant[] {
   const full = new Set(
     grants.filter(({ permission }) => permission === 'FULL_CONTROL').map(granteeName),
   );
-  const seen = new Set<string>();
-  return grants.filter((grant) => {
-    const name = granteeName(grant);
-    const line = `${grant.permission} ${name}`;
-    if (seen.has(line) || (grant.permission !== 'FULL_CONTROL' && full.has(name))) return false;
-    seen.add(line);
-    return true;
-  });
+  return withoutRepeated(grants).filter(
+    (grant) => grant.permission === 'FULL_CONTROL' || !full.has(granteeName(grant)),
+  );
+}
+
+function withoutRepeated(grants: readonly Grant[]): Grant[] {
+  const byLine = new Map(grants.map((grant) => [lineOf(grant), grant]));
+  return [...byLine.values()];
+}
+
+function lineOf(grant: Grant): string {
+  return `${grant.permission} ${granteeName(grant)}`;
 }
 
 /** The same for the same grants in any order. */
 function fingerprint(grants: readonly Grant[]): string {
-  return grants
-    .map((grant) => `${grant.permission} ${granteeName(grant)}`)
-    .sort()
-    .join('\n');
+  return grants.map(lineOf).sort().join('\n');
 }
 
 // --- decisions
@@ -153,7 +166,7 @@ function fingerprint(grants: readonly Grant[]): string {
 /** What deciding needs to know of a bucket. */
 export interface BucketRights {
   readonly ownerId: string;
-  readonly acl: CannedAcl;
+  readonly acl: Acl;
   /** Undefined is 'ObjectWriter'. */
   readonly ownership?: ObjectOwnership | undefined;
 }
@@ -162,7 +175,7 @@ export interface BucketRights {
 export interface ObjectRights {
   readonly ownerId: string;
   /** Undefined is 'private'. */
-  readonly acl?: CannedAcl | undefined;
+  readonly acl?: Acl | undefined;
 }
 
 /** `requesterId` is `anonymousId` for a request without a signature. */
@@ -191,16 +204,45 @@ export function mayUseObject(
   return isGranted(object.acl ?? 'private', bucket.ownerId, requesterId, permission);
 }
 
+/**
+ * Where WRITE on an object counts, which S3 does not know and Cumulus had: who may write to its bucket
+ * replaces and deletes the object only by it. The bucket's owner may always, as in S3.
+ */
+export function mayReplaceObject(
+  bucket: BucketRights,
+  object: ObjectRights,
+  requesterId: string,
+): boolean {
+  if (requesterId === bucket.ownerId || requesterId === ownerOf(bucket, object)) return true;
+  if (bucket.ownership === 'BucketOwnerEnforced') return false;
+  return isGranted(object.acl ?? 'private', bucket.ownerId, requesterId, 'WRITE');
+}
+
 function isGranted(
-  acl: CannedAcl,
+  acl: Acl,
   bucketOwnerId: string,
   requesterId: string,
   permission: BucketPermission,
 ): boolean {
+  if (typeof acl !== 'string') {
+    return acl.some(
+      (grant) => includes(grant.permission, permission) && isAmong(grant.grantee, requesterId),
+    );
+  }
   return cannedGrants[acl].some(
     (grant) =>
-      (grant.permission === permission || grant.permission === 'FULL_CONTROL') &&
-      isGrantee(grant.to, bucketOwnerId, requesterId),
+      includes(grant.permission, permission) && isGrantee(grant.to, bucketOwnerId, requesterId),
+  );
+}
+
+function includes(granted: Permission, wanted: BucketPermission): boolean {
+  return granted === wanted || granted === 'FULL_CONTROL';
+}
+
+function isAmong(grantee: Grantee, requesterId: string): boolean {
+  if (grantee.kind === 'user') return grantee.id === requesterId;
+  return (
+    grantee.uri === groups.everyone || (grantee.uri === groups.users && requesterId !== anonymousId)
   );
 }
 
@@ -230,8 +272,8 @@ export function ownerOf(
 export function rightsOfNewObject(
   bucket: Pick<BucketRights, 'ownerId' | 'ownership'>,
   writerId: string,
-  acl: CannedAcl | undefined,
-): { readonly ownerId: string; readonly acl?: CannedAcl } {
+  acl: Acl | undefined,
+): { readonly ownerId: string; readonly acl?: Acl } {
   if (bucket.ownership === 'BucketOwnerEnforced') return { ownerId: bucket.ownerId };
   const isHandedOver =
     bucket.ownership === 'BucketOwnerPreferred' && acl === 'bucket-owner-full-control';

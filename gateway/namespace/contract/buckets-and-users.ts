@@ -6,6 +6,7 @@ import {
   blobIds,
   bucketDraftOf,
   draftOf,
+  everyGrant,
   everything,
   makeBucket,
   type OpenSubject,
@@ -101,10 +102,10 @@ export function bucketsContract(open: OpenSubject): void {
       ] as const) {
         await commit((t) => {
           namespace.setOwnership(t, bucket.id, ownership);
-          namespace.setBucketAcl(t, bucket.id, 'authenticated-read');
+          namespace.setBucketAcl(t, bucket.id, everyGrant);
         });
         assert.equal(namespace.bucketById(bucket.id)?.ownership, ownership);
-        assert.equal(namespace.bucketById(bucket.id)?.acl, 'authenticated-read');
+        assert.deepEqual(namespace.bucketById(bucket.id)?.acl, everyGrant);
       }
       await commit((t) => namespace.deleteBucket(t, bucket.id));
       const late = commit((t) => namespace.setOwnership(t, bucket.id, 'ObjectWriter'));

@@ -4,6 +4,7 @@ import type {
   Bucket,
   BucketDraft,
   Extent,
+  Grant,
   Namespace,
   Part,
   UploadDraft,
@@ -99,6 +100,18 @@ export function partOf(number: number, blobId: number, size = 1): Part {
     checksums: [],
   };
 }
+
+/** A grant of each kind to each kind of grantee. */
+export const everyGrant: readonly Grant[] = (
+  ['FULL_CONTROL', 'READ', 'WRITE', 'READ_ACP', 'WRITE_ACP'] as const
+).flatMap((permission): Grant[] => [
+  { grantee: { kind: 'user', id: 'ünicode' }, permission },
+  {
+    grantee: { kind: 'group', uri: 'http://acs.amazonaws.com/groups/global/AllUsers' },
+    permission,
+  },
+  { grantee: { kind: 'group', uri: 'urn:another' }, permission },
+]);
 
 export const everything = { prefix: '', delimiter: '', after: '', limit: 1000 };
 

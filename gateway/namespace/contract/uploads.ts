@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import {
   blobIds,
   draftOf,
+  everyGrant,
   extentOf,
   heldBlobIds,
   makeBucket,
@@ -26,7 +27,7 @@ export function uploadsContract(open: OpenSubject): void {
         storageClass: 'GLACIER',
         headers: { system: { 'content-type': 'x/y' }, user: { n: 'v' } },
         tags: { t: '1' },
-        acl: 'authenticated-read',
+        acl: everyGrant,
         checksum: { algorithm: 'CRC64NVME', type: 'FULL_OBJECT' },
       });
       const upload = await commit((t) => namespace.createUpload(t, bucket.id, draft));

@@ -5,6 +5,7 @@ import type { Bucket, ObjectPart, VersionChange, VersionDraft } from '../namespa
 import {
   blobIds,
   draftOf,
+  everyGrant,
   everything,
   extentOf,
   heldBlobIds,
@@ -279,11 +280,11 @@ export function versionsContract(open: OpenSubject): void {
       const now = await commit((t) => namespace.putVersion(t, bucket, key, draftOf(20)));
       const amend = (id: string, change: VersionChange) =>
         commit((t) => namespace.amendVersion(t, bucket, key, id, change));
-      assert.equal(await amend(old.versionId, { acl: 'public-read' }), true);
+      assert.equal(await amend(old.versionId, { acl: everyGrant }), true);
       assert.equal(await amend(now.versionId, { tags: { b: '2' } }), true);
       assert.equal(await amend('null', { acl: 'private' }), false);
       const changed = namespace.version(bucket.id, key, old.versionId);
-      assert.deepEqual(changed, { ...old, acl: 'public-read' });
+      assert.deepEqual(changed, { ...old, acl: everyGrant });
       assert.deepEqual(changed && namespace.extents(bucket.id, changed), extents);
       const { tags, acl } = namespace.current(bucket.id, key) ?? {};
       assert.deepEqual({ tags, acl }, { tags: { b: '2' }, acl: undefined });
