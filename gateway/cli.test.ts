@@ -206,6 +206,63 @@ describe('users and check, on a directory', () => {
     assert.equal(statSync(credentialsPath(data)).mode & 0o777, 0o600);
   });
 
+  test('a quota is set with a new user or later, shown and taken away', async () => {
+    const said = async (...args: string[]) => {
+      output = '';
+      assert.equal(await run(user('quota', ...args)), 0, complaints);
+      return output.trim();
+    };
+    const list = async () => {
+      output = '';
+      assert.equal(await run(user('list')), 0);
+      return output;
+    };
+    assert.equal(await run(user('add', 'quinn', '--quota', '10k')), 0, complaints);
+    assert.equal(await said('quinn'), 'quinn uses 0 of 10240 bytes');
+    assert.equal(await said('quinn', '2T'), `quinn uses 0 of ${2 * 1024 ** 4} bytes`);
+    assert.equal(await said('quinn', 'none'), 'quinn has no quota');
+    assert.equal(await said('alice'), 'alice has no quota');
+    await withStore(async ({ blobseer, services: { namespace } }) => {
+      const staged = await blobseer.stage([Buffer.from('7 bytes')]);
+      await staged.seal();
+      await blobseer.store.commit((transaction) => {
+        const bucket = namespace.createBucket(transaction, {
+          name: 'counted',
+          ownerId: 'bob-id',
+          createdMs: 0,
+          location: '',
+          acl: 'private',
+        });
+        assert.ok(bucket !== undefined);
+        const snapshot = blobseer.publish(transaction, staged);
+        namespace.putVersion(transaction, bucket, 'k', {
+          isDeleteMarker: false,
+          size: 7,
+          etag: '',
+          modifiedMs: 0,
+          ownerId: 'bob-id',
+          storageClass: 'STANDARD',
+          headers: { system: {}, user: {} },
+          extents: [{ snapshot, offset: 0, length: 7 }],
+          parts: [],
+        });
+      });
+    });
+    assert.equal(await said('bob-id', '5'), 'bob uses 7 of 5 bytes');
+    for (const wrong of ['', '-1', '1.5', '5x', '9999999T', 'unlimited']) {
+      assert.equal(await run(user('add', 'nobody', `--quota=${wrong}`)), 2, wrong);
+    }
+    assert.match(complaints, /is no quota/);
+    assert.equal(await run(user('quota', 'quinn', '1', '2')), 2);
+    assert.equal(await run(user('rotate', 'quinn', '1')), 2);
+    assert.equal(await said('quinn', '1'), 'quinn uses 0 of 1 bytes');
+    const { id = '' } = /^quinn +(?<id>[0-9a-f]+)/m.exec(await list())?.groups ?? {};
+    assert.equal(await run(user('remove', 'quinn')), 0);
+    await withStore(({ services: { namespace } }) => {
+      assert.ok(id !== '' && namespace.usage(id) === undefined);
+    });
+  });
+
   test('remove takes a user away, but not root and not an owner of buckets', async () => {
     assert.equal(await run(user('remove', 'root')), 1);
     await withStore(async ({ blobseer, services: { namespace } }) => {

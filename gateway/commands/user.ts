@@ -1,4 +1,4 @@
-/** `blobseer-s3 user`: adds, lists and removes users and rotates their keys, also while a server runs. */
+/** `blobseer-s3 user`: users, their keys and quotas, also while a server runs. */
 import type { OpenedBlobSeer } from '../../blobseer-client/index.ts';
 import { newAccessKey, newUser, type UserImport, UserImportError } from '../auth/users.ts';
 import type { AccessKey, User } from '../namespace/namespace.ts';
@@ -28,6 +28,7 @@ const options = {
   'access-key': { type: 'string' },
   'secret-stdin': { type: 'boolean' },
   'keep-old': { type: 'boolean' },
+  quota: { type: 'string' },
 } as const;
 
 interface Call {
@@ -37,6 +38,8 @@ interface Call {
   readonly parsed: ParsedArguments;
   /** The user named on the command line, '' for none. */
   readonly name: string;
+  /** What stands behind the name, '' for nothing. */
+  readonly value: string;
 }
 
 const actions: Readonly<Record<string, (call: Call) => Promise<void>>> = {
@@ -44,15 +47,17 @@ const actions: Readonly<Record<string, (call: Call) => Promise<void>>> = {
   list,
   remove,
   rotate,
+  quota,
 };
 
 export const user: Command = {
   name: 'user',
-  summary: 'adds, lists and removes users, rotates their keys',
+  summary: 'adds, lists and removes users, rotates their keys, sets quotas',
   help: `Usage: blobseer-s3 user add NAME [options]
        blobseer-s3 user list
        blobseer-s3 user remove NAME
        blobseer-s3 user rotate NAME [--keep-old]
+       blobseer-s3 user quota NAME [BYTES|none]
 
 Works on the data directory itself, also while a server runs, which knows of it at once. NAME is a
 display name, or where that is not unique an id.
@@ -61,6 +66,10 @@ Options:
   --data DIR           the data directory (default ./data)
   --config FILE        a configuration file
   --keep-old           rotate: the keys of before stay valid
+  --quota BYTES        add: bytes that the user's versions and parts may have together
+
+BYTES is a number, or one with K, M, G or T behind it. A quota counts what the user owns, in full, whatever
+pages it shares. Setting the first one reads what is there. What exceeds it is refused: 403 AccountProblem.
 
 To take over a user of another S3, add also takes:
   --id ID              its id (64 hexadecimal digits on AWS)
@@ -73,24 +82,26 @@ Examples:
   blobseer-s3 user add alice
   blobseer-s3 user list --data /srv/blobseer-s3
   blobseer-s3 user rotate alice
+  blobseer-s3 user quota alice 50G
   pass show s3/bob | blobseer-s3 user add bob --access-key AKIAEXAMPLE --secret-stdin`,
 
   async run(args, terminal) {
     const parsed = parseArguments(args, options);
-    const [action = '', name = '', extra] = parsed.positionals;
+    const [action = '', name = '', value = '', extra] = parsed.positionals;
     const run = Object.hasOwn(actions, action) ? actions[action] : undefined;
     if (run === undefined) {
       const names = Object.keys(actions);
       const said = action === '' ? 'user needs an action' : `unknown action "${action}"`;
       throw new UsageError(`${said}${suggestion(action, names)}; actions are ${names.join(', ')}`);
     }
-    if (extra !== undefined) throw new UsageError(`"${extra}" is not expected here`);
+    const unexpected = action === 'quota' ? extra : value || undefined;
+    if (unexpected !== undefined) throw new UsageError(`"${unexpected}" is not expected here`);
     if ((name === '') !== (action === 'list')) {
       throw new UsageError(action === 'list' ? 'list takes no name' : `${action} needs a name`);
     }
     const { config } = configFrom(configPart(parsed), terminal);
     await withStorage(config, ({ blobseer, services }) =>
-      run({ blobseer, services, terminal, parsed, name }),
+      run({ blobseer, services, terminal, parsed, name, value }),
     );
     return exitStatus.ok;
   },
@@ -104,6 +115,8 @@ function configPart(parsed: ParsedArguments): ParsedArguments {
 
 async function add({ blobseer, services, terminal, parsed, name }: Call): Promise<void> {
   const { namespace } = services;
+  const limit = parsed.flags.quota?.[0];
+  const limitBytes = limit === undefined ? undefined : bytesOf(limit);
   const given = await importOf(parsed, terminal, name);
   const made = newUserOf(services, given);
   if (namespace.user(made.id) !== undefined) throw new CommandError(`the id ${made.id} is taken`);
@@ -114,7 +127,11 @@ async function add({ blobseer, services, terminal, parsed, name }: Call): Promis
   if (key !== undefined && namespace.userByAccessKey(key.accessKey) !== undefined) {
     throw new CommandError(`the access key ${key.accessKey} is taken`);
   }
-  await blobseer.store.commit((transaction) => namespace.putUser(transaction, made));
+  await blobseer.store.commit((transaction) => {
+    namespace.putUser(transaction, made);
+    if (limitBytes !== undefined) namespace.setQuota(transaction, made.id, limitBytes);
+  });
+  await countAll(namespace);
   printUser(terminal, made);
 }
 
@@ -181,6 +198,7 @@ async function remove({ blobseer, services, terminal, name }: Call): Promise<voi
       );
     }
     namespace.removeUser(transaction, found.id);
+    namespace.setQuota(transaction, found.id, undefined);
   });
   terminal.print(`removed ${found.displayName} (${found.id})`);
 }
@@ -203,6 +221,45 @@ async function rotate({ blobseer, services, terminal, parsed, name }: Call): Pro
   const rotated: User = { ...found, keys: keepsOld ? [...found.keys, key] : [key] };
   await blobseer.store.commit((transaction) => namespace.putUser(transaction, rotated));
   printUser(terminal, { ...rotated, keys: [key] });
+}
+
+async function quota({ blobseer, services, terminal, name, value }: Call): Promise<void> {
+  const { namespace } = services;
+  const { id, displayName } = userNamed(services, name);
+  if (value !== '') {
+    const limitBytes = value === 'none' ? undefined : bytesOf(value);
+    await blobseer.store.commit((transaction) => namespace.setQuota(transaction, id, limitBytes));
+    await countAll(namespace);
+    namespace.refresh();
+  }
+  const usage = namespace.usage(id);
+  terminal.print(
+    usage === undefined
+      ? `${displayName} has no quota`
+      : `${displayName} uses ${usage.usedBytes} of ${usage.limitBytes} bytes${usage.isCounted ? '' : ', as far as counted'}`,
+  );
+}
+
+/** What is left when this process ends goes on in the server, or when it starts. */
+async function countAll(namespace: Services['namespace']): Promise<void> {
+  while (await namespace.countUsage());
+}
+
+const unitBytes: Readonly<Record<string, number>> = {
+  '': 1,
+  K: 1024,
+  M: 1024 ** 2,
+  G: 1024 ** 3,
+  T: 1024 ** 4,
+};
+
+function bytesOf(text: string): number {
+  const [, digits = '', unit = ''] = /^([0-9]{1,15})([KMGT]?)$/i.exec(text) ?? [];
+  const bytes = Number(digits) * (unitBytes[unit.toUpperCase()] ?? 0);
+  if (digits !== '' && Number.isSafeInteger(bytes)) return bytes;
+  throw new UsageError(
+    `"${text}" is no quota; give a number of bytes, or one with K, M, G or T behind it`,
+  );
 }
 
 function userNamed({ namespace }: Services, name: string): User {

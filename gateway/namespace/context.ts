@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import { NamespaceError } from './errors.ts';
 import type { Owners } from './owners.ts';
 import type { Tables } from './tables.ts';
+import type { Usages } from './usages.ts';
 
 /** The two things the namespace wants of a BlobSeer. */
 export type Storage = Pick<BlobSeer, 'store' | 'bury'>;
@@ -12,6 +13,7 @@ export interface Context {
   readonly store: Store;
   readonly tables: Tables;
   readonly owners: Owners;
+  readonly usages: Usages;
   readonly clock: Pick<Clock, 'randomBytes'>;
   readonly bury: BlobSeer['bury'];
 }

@@ -13,6 +13,8 @@ export type NamespaceErrorKind =
   | 'no-such-upload'
   /** The version was removed between the look-up and the reading of its extents or parts. */
   | 'no-such-version'
+  /** The owner's quota has no room for it. */
+  | 'over-quota'
   /** The access key belongs to another user. */
   | 'access-key-taken'
   /** A row cannot be read: it is damaged, or a later release wrote it. Never retried. */

@@ -64,8 +64,10 @@ function sweepBucket(context: Context, transaction: Transaction, id: Buffer): bo
   const end = bucketEnd(id.readUIntBE(0, bucketIdBytes));
   const rows = uploads.keys({ start: id, end, limit: sliceUploads });
   for (const row of rows) {
+    const uploadId = tailOf(row, uploadIdBytes);
     transaction.remove(uploads, row);
-    leaveUpload(context, transaction, tailOf(row, uploadIdBytes), new Set());
+    context.usages.endUpload(transaction, { row, id: uploadId });
+    leaveUpload(context, transaction, uploadId, new Set());
   }
   return rows.length < sliceUploads;
 }

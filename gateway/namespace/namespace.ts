@@ -75,6 +75,15 @@ export interface AccessKey {
   readonly createdMs: number;
 }
 
+/** Of an owner with a quota. */
+export interface Usage {
+  readonly limitBytes: number;
+  /** Of all versions and parts; what is still to be counted is not in it. */
+  readonly usedBytes: number;
+  /** False while what the owner had before the quota is being counted. */
+  readonly isCounted: boolean;
+}
+
 /** A piece of an object version: `length` bytes from `offset` of a snapshot. */
 export interface Extent {
   readonly snapshot: SnapshotRef;
@@ -258,6 +267,16 @@ export interface Namespace {
   putUser(transaction: Transaction, user: User): void;
   removeUser(transaction: Transaction, id: string): boolean;
 
+  // --- quotas: what exceeds one is refused in its commit, as `over-quota`
+  /** Undefined for an owner without a quota. */
+  usage(ownerId: string): Usage | undefined;
+  /** Throws `over-quota` where so many bytes more would be too many. */
+  requireRoom(ownerId: string, bytes: number): void;
+  /** What the owner has already is counted by `countUsage`. Undefined takes the quota away. */
+  setQuota(transaction: Transaction, ownerId: string, limitBytes: number | undefined): void;
+  /** Counts for new quotas, a slice a call; true while more is left. `sweep` does it too. */
+  countUsage(): Promise<boolean>;
+
   // --- buckets
   bucket(name: string): Bucket | undefined;
   buckets(query: {
@@ -355,7 +374,7 @@ export interface Namespace {
   endUpload(transaction: Transaction, upload: Upload, kept: ReadonlySet<number>): void;
   listUploads(bucketId: number, query: UploadListQuery): UploadListPage;
 
-  /** Removes what ended uploads and deleted buckets left, a slice a call; true while more is left. */
+  /** Removes what ended uploads and deleted buckets left, and counts, a slice a call; true while more is left. */
   sweep(): Promise<boolean>;
 
   /** Every reference on a snapshot that this namespace holds, for `check`. Bounded memory. */

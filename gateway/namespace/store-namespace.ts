@@ -28,6 +28,7 @@ import type {
   UploadDraft,
   UploadListPage,
   UploadListQuery,
+  Usage,
   User,
   VersionChange,
   VersionDraft,
@@ -39,6 +40,7 @@ import { Owners } from './owners.ts';
 import { type Reference, references } from './references.ts';
 import { openTables } from './tables.ts';
 import { Uploads } from './uploads.ts';
+import { Usages } from './usages.ts';
 import { Users } from './users.ts';
 import { Versions } from './versions.ts';
 
@@ -60,10 +62,10 @@ class StoreNamespace implements Namespace {
 
   constructor(blobseer: Storage, clock: Pick<Clock, 'randomBytes'>) {
     const tables = openTables(blobseer.store);
+    const stored = { store: blobseer.store, tables, owners: new Owners(tables.owners) };
     this.context = {
-      store: blobseer.store,
-      tables,
-      owners: new Owners(tables.owners),
+      ...stored,
+      usages: new Usages(stored),
       clock,
       bury: (transaction, refs, record) => blobseer.bury(transaction, refs, record),
     };
@@ -96,6 +98,22 @@ class StoreNamespace implements Namespace {
 
   removeUser(transaction: Transaction, id: string): boolean {
     return this.userTable.remove(transaction, id);
+  }
+
+  usage(ownerId: string): Usage | undefined {
+    return this.context.usages.of(ownerId);
+  }
+
+  requireRoom(ownerId: string, bytes: number): void {
+    this.context.usages.requireRoom(ownerId, bytes);
+  }
+
+  setQuota(transaction: Transaction, ownerId: string, limitBytes: number | undefined): void {
+    this.context.usages.setLimit(transaction, ownerId, limitBytes);
+  }
+
+  countUsage(): Promise<boolean> {
+    return this.context.usages.count();
   }
 
   bucket(name: string): Bucket | undefined {
@@ -238,8 +256,8 @@ class StoreNamespace implements Namespace {
     return this.uploadTable.list(bucketId, query);
   }
 
-  sweep(): Promise<boolean> {
-    return sweepLeftovers(this.context);
+  async sweep(): Promise<boolean> {
+    return (await sweepLeftovers(this.context)) || (await this.countUsage());
   }
 
   references(): Iterable<Reference> {

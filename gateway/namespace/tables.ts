@@ -27,6 +27,8 @@ export interface Tables {
   readonly parts: Table;
   /** What ended uploads and deleted buckets left, to be swept. */
   readonly leftovers: Table;
+  /** What owners with a quota use of it. */
+  readonly usage: Table;
   readonly users: Table;
   /** Access key -> user id. */
   readonly accessKeys: Table;
@@ -48,6 +50,7 @@ export function openTables(store: Store): Tables {
     uploads: store.table('uploads'),
     parts: store.table('parts'),
     leftovers: store.table('leftovers'),
+    usage: store.table('usage'),
     users: store.table('users'),
     accessKeys: store.table('access-keys'),
   };

@@ -69,15 +69,16 @@ export class Uploads {
     if (bytes !== part.size) {
       throw invalidArgument(`extents hold ${bytes} bytes, the part says ${part.size}`);
     }
-    const { tables } = this.context;
+    const { tables, usages } = this.context;
     const now = this.expect(upload);
     const id = idOf(upload);
+    const place = { row: uploadRow(upload.bucketId, upload.key, id), id };
     const row = withNumber(id, number);
     const replaced = tables.parts.get(row);
     if (replaced !== undefined) this.context.bury(transaction, partSnapshots(replaced));
+    usages.putPart(transaction, now.ownerId, place, part.size, replaced);
     transaction.put(tables.parts, row, encodePart(part));
-    const raised = encodeUpload(now, now.generation + 1);
-    transaction.put(tables.uploads, uploadRow(upload.bucketId, upload.key, id), raised);
+    transaction.put(tables.uploads, place.row, encodeUpload(now, now.generation + 1));
   }
 
   parts(upload: Upload, after: number, limit: number): Part[] {
@@ -96,8 +97,9 @@ export class Uploads {
   end(transaction: Transaction, upload: Upload, kept: ReadonlySet<number>): void {
     this.expect(upload);
     const id = idOf(upload);
-    const { uploads } = this.context.tables;
-    transaction.remove(uploads, uploadRow(upload.bucketId, upload.key, id));
+    const row = uploadRow(upload.bucketId, upload.key, id);
+    transaction.remove(this.context.tables.uploads, row);
+    this.context.usages.endUpload(transaction, { row, id });
     leaveUpload(this.context, transaction, id, kept);
   }
 

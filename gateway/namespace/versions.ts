@@ -172,7 +172,7 @@ export class Versions {
     place: Place,
     draft: VersionDraft,
   ): StoredVersion {
-    const { tables, clock, owners } = this.context;
+    const { tables, clock, owners, usages } = this.context;
     const newest = this.newest(place, bucket.versioning);
     const isNull = bucket.versioning !== 'Enabled';
     const birth = encodeBirth(birthAfter(newest, transaction.sequence));
@@ -193,6 +193,7 @@ export class Versions {
     const random = isNull ? undefined : clock.randomBytes(versionRandomBytes);
     const encoded = encodeVersion(transaction, draft, birth, random, owners);
     const row: Row = { key: withTail(place.prefix, birth), value: encoded.value };
+    usages.addVersion(transaction, draft.ownerId, row.key, draft.size);
     transaction.put(tables.versions, row.key, row.value);
     putChunks(transaction, tables.versionExtents, row.key, encoded.extentChunks);
     putChunks(transaction, tables.versionParts, row.key, encoded.partChunks);
@@ -229,6 +230,7 @@ export class Versions {
     const { bucketId, key } = place;
     const dead = { bucketId, key, birth, value: row.value, extentChunks, partChunks };
     transaction.remove(tables.versions, row.key);
+    this.context.usages.removeVersion(transaction, version.ownerId, row.key, version.size);
     this.context.bury(transaction, refs, encodeDeadVersion(dead));
   }
 

@@ -76,6 +76,8 @@ export async function completeUpload(stores: Stores, request: CompleteRequest): 
       const now = namespace.upload(bucket.id, key, request.uploadId);
       if (now?.generation !== upload.generation) return undefined;
       checkReplacing(namespace, { ...request, bucket });
+      // First, so that its bytes are not counted twice against a quota.
+      namespace.endUpload(transaction, now, kept);
       const version = namespace.putVersion(transaction, bucket, key, {
         ...whole,
         isDeleteMarker: false,
@@ -86,7 +88,6 @@ export async function completeUpload(stores: Stores, request: CompleteRequest): 
         headers: upload.headers,
         ...(upload.tags === undefined ? {} : { tags: upload.tags }),
       });
-      namespace.endUpload(transaction, now, kept);
       return { bucket, version };
     });
     if (done !== undefined) return done;

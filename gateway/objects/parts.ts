@@ -8,6 +8,7 @@ import { presentBucket } from './find.ts';
 import { withLease } from './lease.ts';
 import { published } from './put.ts';
 import { announcedOf, type IncomingBody, receiveBody } from './receive.ts';
+import { requireRoomForPart } from './room.ts';
 import type { Stores } from './stores.ts';
 import { findUpload, type UploadPlace } from './uploads.ts';
 
@@ -40,6 +41,7 @@ export async function receivePart(
     const sent = announced.checksum?.algorithm;
     if (own !== undefined && sent !== undefined && own !== sent) throw otherAlgorithm(own, sent);
     const length = incoming.decodedLength;
+    requireRoomForPart(namespace, upload, number, length);
     const target = baseOfPart(blobseer, namespace, bucket, key, { number, length });
     // Complete puts the parts' checksums together: each part needs the upload's own.
     const asked = [own ?? defaultChecksumAlgorithm];

@@ -5,6 +5,7 @@ import { baseOfObject } from '../objects/base.ts';
 import { withLease } from '../objects/lease.ts';
 import { checkReplacing, describe, putReceived } from '../objects/put.ts';
 import { announcedOf, receiveBody } from '../objects/receive.ts';
+import { requireRoomForObject } from '../objects/room.ts';
 import { checksumHeader } from '../s3/checksums.ts';
 import { writeConditions } from '../s3/conditions.ts';
 import { invalidArgument } from '../s3/errors.ts';
@@ -32,6 +33,7 @@ export async function putObject(request: S3Request, services: Services): Promise
   return await withLease(blobseer, async () => {
     // A hopeless upload is refused before a byte of it is stored; what counts is the commit's check.
     checkReplacing(namespace, { bucket, key, conditions });
+    requireRoomForObject(namespace, { bucket, key, writerId, acl }, request.decodedLength);
     const target = baseOfObject(blobseer, namespace, bucket, key, request.decodedLength);
     const received = await receiveBody(blobseer, request, announced, target);
     const placed = await putReceived(services, {

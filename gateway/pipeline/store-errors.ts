@@ -21,6 +21,7 @@ const namespaceCodes: { readonly [Kind in NamespaceErrorKind]: S3ErrorCode } = {
   'no-such-bucket': 'NoSuchBucket',
   'no-such-upload': 'NoSuchUpload',
   'no-such-version': 'NoSuchKey',
+  'over-quota': 'AccountProblem',
   'access-key-taken': 'InternalError',
   corrupt: 'InternalError',
 };
@@ -32,7 +33,9 @@ export function asS3Error(thrown: unknown): S3Error {
     return new S3Error(blobseerCodes[thrown.kind], { cause: thrown });
   }
   if (thrown instanceof NamespaceError) {
-    return new S3Error(namespaceCodes[thrown.kind], { cause: thrown });
+    // "There is a problem with your account" would send people looking for it.
+    const message = thrown.kind === 'over-quota' ? { message: thrown.message } : {};
+    return new S3Error(namespaceCodes[thrown.kind], { ...message, cause: thrown });
   }
   return new S3Error('InternalError', { cause: thrown });
 }

@@ -6,6 +6,7 @@ import { describe } from 'node:test';
 import { bucketsContract, usersContract } from './buckets-and-users.ts';
 import { listingsContract } from './listings.ts';
 import { propertiesContract } from './properties.ts';
+import { quotasContract } from './quotas.ts';
 import type { OpenSubject } from './subject.ts';
 import { uploadsContract } from './uploads.ts';
 import { versionsContract } from './versions.ts';
@@ -28,6 +29,7 @@ export function namespaceContract(
     describe('versions', () => versionsContract(open));
     describe('listings', () => listingsContract(open));
     describe('uploads', () => uploadsContract(open));
+    describe('quotas', () => quotasContract(open, propertyRuns));
     describe('properties', () => propertiesContract(open, propertyRuns));
   });
 }

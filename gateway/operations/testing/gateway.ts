@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { type EmbeddedBlobSeer, openEmbedded } from '../../../blobseer-client/index.ts';
 import { systemClock } from '../../clock.ts';
-import { configWith } from '../../config.ts';
+import { type Config, configWith } from '../../config.ts';
 import type { User } from '../../namespace/namespace.ts';
 import { openNamespace } from '../../namespace/store-namespace.ts';
 import { admit } from '../../pipeline/admit.ts';
@@ -69,14 +69,14 @@ export class TestGateway {
     this.directory = directory;
   }
 
-  static async open(): Promise<TestGateway> {
+  static async open(changes: Partial<Config> = {}): Promise<TestGateway> {
     const directory = await mkdtemp(path.join(tmpdir(), 'operations-'));
     const blobseer = await openEmbedded({ directory, role: 'alone' });
     const namespace = openNamespace(blobseer);
     await blobseer.store.commit((transaction) => {
       for (const user of [alice, bob]) namespace.putUser(transaction, user);
     });
-    const config = configWith({ dataDirectory: directory });
+    const config = configWith({ ...changes, dataDirectory: directory });
     const services = { blobseer, namespace, config, clock: systemClock };
     return new TestGateway(blobseer, services, directory);
   }
