@@ -48,6 +48,7 @@ export type SettingName =
   | 'trusted-proxy'
   | 'region'
   | 'sigv2'
+  | 'cumulus'
   | 'tls-cert'
   | 'tls-key'
   | 'log-level'
@@ -119,6 +120,13 @@ export const settings: readonly Setting[] = [
     isSwitch: true,
     defaults: ['off'],
     help: 'accept Signature Version 2 too, for old clients; it signs neither bodies nor most headers',
+    allowed: 'on, true, yes, 1, off, false, no or 0',
+  }),
+  setting('cumulus', {
+    value: '',
+    isSwitch: true,
+    defaults: ['off'],
+    help: "serve clients of Cumulus, Nimbus's S3 service, as it did; accepts Signature Version 2 too",
     allowed: 'on, true, yes, 1, off, false, no or 0',
   }),
   setting('tls-cert', {

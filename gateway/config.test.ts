@@ -45,6 +45,7 @@ describe('sources', () => {
       publicHosts: [],
       region: undefined,
       sigv2: false,
+      cumulus: false,
       tls: [],
       logLevel: 'info',
       rootCredentials: undefined,
@@ -68,6 +69,11 @@ describe('sources', () => {
     assert.equal(load({ config: [file('off.json', '{"sigv2": false}')] }).config.sigv2, false);
     refuses(() => load({}, { BLOBSEER_S3_SIGV2: 'maybe' }), /^sigv2/, /BLOBSEER_S3_SIGV2/, /off/);
     refuses(() => load({ config: [file('bad.yaml', 'sigv2: 2\n')] }), /sigv2 must be on/);
+  });
+
+  test('clients of Cumulus sign by version 2', () => {
+    const { cumulus, sigv2 } = load({ cumulus: ['true'] }).config;
+    assert.deepEqual({ cumulus, sigv2 }, { cumulus: true, sigv2: true });
   });
 
   test('proxies and what clients call us behind them', () => {

@@ -73,6 +73,8 @@ export interface Config {
   readonly region: string | undefined;
   /** Signature Version 2 is accepted beside Version 4. */
   readonly sigv2: boolean;
+  /** Clients of Cumulus, Nimbus's S3 service, are served as it served them; `sigv2` goes with it. */
+  readonly cumulus: boolean;
   readonly tls: readonly TlsPair[];
   readonly logLevel: LogLevel;
   /** Undefined: generated at first start and kept in the data directory. */
@@ -138,6 +140,7 @@ export function configWith(changes: Partial<Config> & Pick<Config, 'dataDirector
     publicHosts: [],
     region: undefined,
     sigv2: false,
+    cumulus: false,
     tls: [],
     logLevel: 'info',
     rootCredentials: undefined,
@@ -168,6 +171,7 @@ function buildConfig(
   };
   const tls = parseTlsPairs(file('tls-cert'), file('tls-key'));
   const trustedProxies = each('trusted-proxy').map((entry) => parseNetwork(...entry));
+  const cumulus = parseSwitch('cumulus', ...(one('cumulus') ?? ['off', 'default']));
   const data = file('data')[0];
   if (data === undefined) throw new ConfigError('data: give the path of a directory');
   return Object.freeze({
@@ -181,7 +185,8 @@ function buildConfig(
     trustedProxies: Object.freeze(trustedProxies),
     publicHosts: Object.freeze(parsePublicHosts(each('public-host'), trustedProxies.length > 0)),
     region: parseRegion(one('region')),
-    sigv2: parseSwitch('sigv2', ...(one('sigv2') ?? ['off', 'default'])),
+    sigv2: parseSwitch('sigv2', ...(one('sigv2') ?? ['off', 'default'])) || cumulus,
+    cumulus,
     tls: Object.freeze(tls),
     logLevel: parseLogLevel(...(one('log-level') ?? ['info', 'default'])),
     rootCredentials: parseRootCredentials(one('access-key'), one('secret-key')),

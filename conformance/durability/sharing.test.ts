@@ -4,8 +4,6 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readdirSync, statSync } from 'node:fs';
-import path from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -16,11 +14,11 @@ import {
 import { Upload } from '@aws-sdk/lib-storage';
 import { BlobSeer, isOnBlobSeer } from '../harness/blobseer.ts';
 import { emptyBucket } from '../harness/buckets.ts';
+import { diskUseMiB, mebibyte } from '../harness/disk-use.ts';
 import { Gateway } from '../harness/gateway.ts';
 import { send } from '../harness/http.ts';
 import { makeClient } from '../harness/target.ts';
 
-const mebibyte = 1024 * 1024;
 const Bucket = 'sharing';
 // One of its own: others write to the one that all tests share.
 const blobseer = isOnBlobSeer ? await BlobSeer.start() : undefined;
@@ -44,12 +42,7 @@ await client.send(
 /** MiB that the data directory takes on the disk; of a BlobSeer's pages, each counted once. */
 async function usedMiB(): Promise<number> {
   if (blobseer !== undefined) return (await blobseer.pageBytes()) / mebibyte;
-  let blocks = 0;
-  for (const name of readdirSync(gateway.dataDirectory, { recursive: true }).map(String)) {
-    const file = path.join(gateway.dataDirectory, name);
-    blocks += statSync(file, { throwIfNoEntry: false })?.blocks ?? 0;
-  }
-  return (blocks * 512) / mebibyte;
+  return diskUseMiB(gateway.dataDirectory);
 }
 
 /** The same bytes with 1 MiB changed in the middle. */

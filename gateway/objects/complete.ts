@@ -75,7 +75,7 @@ export async function completeUpload(stores: Stores, request: CompleteRequest): 
       const bucket = presentBucket(namespace, request.bucket);
       const now = namespace.upload(bucket.id, key, request.uploadId);
       if (now?.generation !== upload.generation) return undefined;
-      checkReplacing(namespace, { ...request, bucket });
+      checkReplacing(stores, { ...request, bucket, writerId: upload.initiatorId });
       // First, so that its bytes are not counted twice against a quota.
       namespace.endUpload(transaction, now, kept);
       const version = namespace.putVersion(transaction, bucket, key, {

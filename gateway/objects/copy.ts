@@ -89,7 +89,7 @@ export async function copyVersion(
     return await blobseer.store.commit((transaction) => {
       checkUnchanged(namespace, source);
       const bucket = presentBucket(namespace, request.bucket);
-      checkReplacing(namespace, { ...request, bucket });
+      checkReplacing(stores, { ...request, bucket });
       retainAll(stores, transaction, extents);
       const placed = namespace.putVersion(transaction, bucket, key, {
         ...request.describe(version),

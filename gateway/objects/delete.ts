@@ -1,7 +1,7 @@
 /** Deleting one key or one version inside a commit, with its conditions. */
 import type { Transaction } from '../../blobseer-client/index.ts';
 import type { Bucket, DeleteOutcome, Namespace } from '../namespace/namespace.ts';
-import { mayUseBucket, rightsOfNewObject } from '../s3/acl.ts';
+import { mayReplaceObject, mayUseBucket, rightsOfNewObject } from '../s3/acl.ts';
 import { checkDelete, type DeleteConditions } from '../s3/conditions.ts';
 import { S3Error } from '../s3/errors.ts';
 import type { Stores } from './stores.ts';
@@ -24,13 +24,14 @@ export interface Deleted {
 
 /** Throws AccessDenied, and where a condition does not hold; nothing has been written by then. */
 export function deleteOne(
-  { namespace, clock }: Pick<Stores, 'namespace' | 'clock'>,
+  { namespace, clock, config }: Omit<Stores, 'blobseer'>,
   transaction: Transaction,
   bucket: Bucket,
   request: DeleteRequest,
 ): Deleted {
   const { key, versionId, requesterId } = request;
   requireDeleting(bucket, request);
+  if (config.cumulus && versionId === undefined) requireReplacing(namespace, bucket, request);
   checkConditions(namespace, bucket, request);
   if (versionId !== undefined) {
     const { isDeleteMarker } = namespace.deleteVersion(transaction, bucket, key, versionId);
@@ -53,6 +54,16 @@ function requireDeleting(bucket: Bucket, { versionId, requesterId }: DeleteReque
       ? mayUseBucket(bucket, requesterId, 'WRITE')
       : requesterId === bucket.ownerId;
   if (!isAllowed) throw new S3Error('AccessDenied');
+}
+
+function requireReplacing(
+  namespace: Namespace,
+  bucket: Bucket,
+  { key, requesterId }: DeleteRequest,
+): void {
+  const current = namespace.current(bucket.id, key);
+  if (current === undefined || current.isDeleteMarker) return;
+  if (!mayReplaceObject(bucket, current, requesterId)) throw new S3Error('AccessDenied');
 }
 
 /**

@@ -8,12 +8,12 @@ import type {
   Bucket,
   Checksum,
   Extent,
-  Namespace,
   ObjectHeaders,
   ObjectVersion,
 } from '../namespace/namespace.ts';
-import { rightsOfNewObject } from '../s3/acl.ts';
+import { mayReplaceObject, rightsOfNewObject } from '../s3/acl.ts';
 import { checkWrite, type WriteConditions } from '../s3/conditions.ts';
+import { S3Error } from '../s3/errors.ts';
 import type { HeaderReader } from '../s3/headers.ts';
 import { userMetadata } from '../s3/metadata.ts';
 import { storageClass, systemHeaders } from '../s3/object-headers.ts';
@@ -61,14 +61,19 @@ export interface Replacing {
   readonly conditions: WriteConditions;
 }
 
-/** Throws where the preconditions do not hold for the current object; a delete marker is none. */
+/** Throws where the current object may not be replaced, or not like this; a delete marker is none. */
 export function checkReplacing(
-  namespace: Namespace,
-  { bucket, key, conditions }: Omit<Replacing, 'writerId'>,
+  { namespace, config }: Pick<Stores, 'namespace' | 'config'>,
+  { bucket, key, writerId, conditions }: Replacing,
 ): void {
-  if (conditions.ifMatch === undefined && conditions.ifNoneMatch === undefined) return;
-  const current = namespace.current(bucket.id, key);
-  checkWrite(conditions, current?.isDeleteMarker ? undefined : current, key);
+  const isConditional = conditions.ifMatch !== undefined || conditions.ifNoneMatch !== undefined;
+  if (!isConditional && !config.cumulus) return;
+  const found = namespace.current(bucket.id, key);
+  const current = found?.isDeleteMarker ? undefined : found;
+  if (config.cumulus && current !== undefined && !mayReplaceObject(bucket, current, writerId)) {
+    throw new S3Error('AccessDenied');
+  }
+  checkWrite(conditions, current, key);
 }
 
 /** Frees the pages when the commit fails. Throws NoSuchBucket and what the conditions throw. */
@@ -80,7 +85,7 @@ export async function putReceived(stores: Stores, request: PutRequest): Promise<
   try {
     return await blobseer.store.commit((transaction) => {
       const bucket = presentBucket(namespace, request.bucket);
-      checkReplacing(namespace, { ...request, bucket });
+      checkReplacing(stores, { ...request, bucket });
       const version = namespace.putVersion(transaction, bucket, key, {
         ...description,
         isDeleteMarker: false,

@@ -7,4 +7,11 @@ export interface Stores {
   readonly blobseer: BlobSeer;
   readonly namespace: Namespace;
   readonly clock: Pick<Clock, 'nowMs'>;
+  readonly config: Rules;
+}
+
+/** Where this gateway differs from S3 in what may be done to objects. */
+export interface Rules {
+  /** WRITE on an object is the right to replace and to delete it. */
+  readonly cumulus: boolean;
 }

@@ -2,7 +2,7 @@
  * Access control lists: of what requests make, and GetBucketAcl, PutBucketAcl, GetObjectAcl,
  * PutObjectAcl. Where the bucket's ownership is BucketOwnerEnforced they are disabled.
  */
-import type { Acl, Bucket, Namespace, ObjectVersion } from '../namespace/namespace.ts';
+import type { Acl, Bucket, ObjectVersion } from '../namespace/namespace.ts';
 import { findVersion, presentBucket } from '../objects/find.ts';
 import { type AclSubject, ownerOf } from '../s3/acl.ts';
 import { aclOfPolicy, aclPolicyElements, parseAclPolicy, requestedAcl } from '../s3/acl-request.ts';
@@ -11,7 +11,7 @@ import type { HeaderReader } from '../s3/headers.ts';
 import { checkKey } from '../s3/names.ts';
 import type { Services } from '../services.ts';
 import { Owners, versionHeader, xmlAnswer } from './answers.ts';
-import { namedBy, type Users } from './grantees.ts';
+import { namedBy, nameOf, type Users } from './grantees.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { loadedBucket, lookOf } from './request.ts';
 
@@ -68,8 +68,8 @@ function shownAcl(bucket: Bucket, acl: Acl | undefined): Acl {
   return bucket.ownership === 'BucketOwnerEnforced' ? 'private' : (acl ?? 'private');
 }
 
-function policyAnswer(acl: Acl, subject: AclSubject, namespace: Namespace): S3Response {
-  const owners = new Owners(namespace);
+function policyAnswer(acl: Acl, subject: AclSubject, users: Users): S3Response {
+  const owners = new Owners(users.namespace, nameOf(users));
   const fields = (id: string) => owners.fields(id);
   return xmlAnswer('AccessControlPolicy', aclPolicyElements(acl, subject, fields));
 }
@@ -86,9 +86,9 @@ function givenAcl(request: S3Request, subject: AclSubject, users: Users): Acl {
   throw new S3Error('MissingSecurityHeader', { fields: { MissingHeaderName: 'x-amz-acl' } });
 }
 
-export function getBucketAcl(request: S3Request, { namespace }: Services): S3Response {
+export function getBucketAcl(request: S3Request, services: Services): S3Response {
   const bucket = loadedBucket(request);
-  return policyAnswer(shownAcl(bucket, bucket.acl), bucketSubject(bucket), namespace);
+  return policyAnswer(shownAcl(bucket, bucket.acl), bucketSubject(bucket), services);
 }
 
 export async function putBucketAcl(request: S3Request, services: Services): Promise<S3Response> {
@@ -103,7 +103,8 @@ export async function putBucketAcl(request: S3Request, services: Services): Prom
   return { status: 200, headers: {} };
 }
 
-export function getObjectAcl(request: S3Request, { namespace }: Services): S3Response {
+export function getObjectAcl(request: S3Request, services: Services): S3Response {
+  const { namespace } = services;
   const { key, query } = request;
   const bucket = loadedBucket(request);
   checkKey(key);
@@ -111,7 +112,7 @@ export function getObjectAcl(request: S3Request, { namespace }: Services): S3Res
   const answer = policyAnswer(
     shownAcl(bucket, version.acl),
     objectSubject(bucket, version),
-    namespace,
+    services,
   );
   return { ...answer, headers: { ...answer.headers, ...versionHeader(bucket, version.versionId) } };
 }

@@ -27,10 +27,12 @@ export function quoted(etag: string): string {
  */
 export class Owners {
   private readonly namespace: Namespace;
+  private readonly idShown: (id: string) => string;
   private readonly known = new Map<string, Fragment[]>();
 
-  constructor(namespace: Namespace) {
+  constructor(namespace: Namespace, idShown: (id: string) => string = (id) => id) {
     this.namespace = namespace;
+    this.idShown = idShown;
   }
 
   /** `<Owner>`, or `<Initiator>`. */
@@ -49,7 +51,7 @@ export class Owners {
     if (fields === undefined) {
       const fallback = id === anonymousId ? anonymousName : id;
       const displayName = this.namespace.user(id)?.displayName ?? fallback;
-      fields = [element('ID', id), element('DisplayName', displayName)];
+      fields = [element('ID', this.idShown(id)), element('DisplayName', displayName)];
       this.known.set(id, fields);
     }
     return fields;

@@ -3,7 +3,7 @@ import { defaultRegion } from '../config.ts';
 import type { Bucket, ObjectOwnership } from '../namespace/namespace.ts';
 import { isoDate } from '../s3/dates.ts';
 import { invalidArgument, notImplemented, S3Error } from '../s3/errors.ts';
-import { checkBucketName } from '../s3/names.ts';
+import { checkBucketName, isBucketName, isOldBucketName } from '../s3/names.ts';
 import { tagsIn } from '../s3/tagging.ts';
 import { element } from '../s3/xml.ts';
 import { child, childText, parseXml, type XmlNode } from '../s3/xml-parse.ts';
@@ -96,7 +96,7 @@ function bucketLimit(text: string | undefined): number {
  */
 export async function createBucket(request: S3Request, services: Services): Promise<S3Response> {
   const { userId } = requireIdentity(request);
-  checkBucketName(request.bucket);
+  checkBucketName(request.bucket, services.config.cumulus ? isOldBucketName : isBucketName);
   refuseUnsupported(request.headers);
   const ownership = ownershipHeader(request.headers.get('x-amz-object-ownership'));
   const acl = newBucketAcl(request.headers, userId, services) ?? 'private';

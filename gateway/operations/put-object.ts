@@ -32,7 +32,7 @@ export async function putObject(request: S3Request, services: Services): Promise
   const announced = announcedOf(request);
   return await withLease(blobseer, async () => {
     // A hopeless upload is refused before a byte of it is stored; what counts is the commit's check.
-    checkReplacing(namespace, { bucket, key, conditions });
+    checkReplacing(services, { bucket, key, writerId, conditions });
     requireRoomForObject(namespace, { bucket, key, writerId, acl }, request.decodedLength);
     const target = baseOfObject(blobseer, namespace, bucket, key, request.decodedLength);
     const received = await receiveBody(blobseer, request, announced, target);

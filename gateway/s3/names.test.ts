@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { S3Error } from './errors.ts';
-import { checkBucketName, checkKey, isBucketName } from './names.ts';
+import { checkBucketName, checkKey, isBucketName, isOldBucketName } from './names.ts';
 
 test('bucket names that S3 allows', () => {
   for (const name of [
@@ -17,6 +17,25 @@ test('bucket names that S3 allows', () => {
     'mrap',
   ]) {
     assert.equal(isBucketName(name), true, name);
+  }
+});
+
+test('bucket names of before: by path alone', () => {
+  for (const name of ['Repo', 'CumulusTest123', 'a_b', 'abc', 'a..b', 'x'.repeat(255), 'xn--abc']) {
+    assert.equal(isOldBucketName(name), true, name);
+  }
+  for (const name of [
+    '',
+    'ab',
+    'x'.repeat(256),
+    '_health',
+    '.abc',
+    '-abc',
+    'a b',
+    'a/b',
+    '1.2.3.4',
+  ]) {
+    assert.equal(isOldBucketName(name), false, name);
   }
 });
 
@@ -51,7 +70,7 @@ test('bucket names that S3 refuses with InvalidBucketName', () => {
     'abc\n',
   ]) {
     assert.throws(
-      () => checkBucketName(name),
+      () => checkBucketName(name, isBucketName),
       (error) =>
         error instanceof S3Error &&
         error.code === 'InvalidBucketName' &&

@@ -13,6 +13,9 @@ const ipAddress = /^[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+$/;
 /** The labels of a bucket's host name must be host names themselves: no `a.-b`, no `a..b`. */
 const brokenLabel = /\.\.|\.-|-\./;
 
+/** What S3 took before its names were host names, and Cumulus always: reachable by path alone. */
+const oldBucketName = /^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$/;
+
 /** True for a name that a bucket may have. */
 export function isBucketName(name: string): boolean {
   return (
@@ -26,9 +29,14 @@ export function isBucketName(name: string): boolean {
   );
 }
 
+/** True for a name with upper case, underscores, or up to 255 characters too. */
+export function isOldBucketName(name: string): boolean {
+  return oldBucketName.test(name) && !ipAddress.test(name);
+}
+
 /** Throws 400 InvalidBucketName. */
-export function checkBucketName(name: string): void {
-  if (!isBucketName(name)) throw new S3Error('InvalidBucketName', { fields: { BucketName: name } });
+export function checkBucketName(name: string, rule: (name: string) => boolean): void {
+  if (!rule(name)) throw new S3Error('InvalidBucketName', { fields: { BucketName: name } });
 }
 
 /** Of the UTF-8 form. */
