@@ -2,6 +2,7 @@
 import { BlobSeerError } from '../errors.ts';
 import { type Address, addressText } from './remote-error.ts';
 import type { CallOptions, Transport } from './transport.ts';
+import type { Pieces } from './wire/frame.ts';
 import { dataProviderCalls } from './wire/messages.ts';
 import { matchesPageKey } from './wire/page-key.ts';
 import { type ListedPage, maxReleased, pageStorageCalls } from './wire/storage-calls.ts';
@@ -11,7 +12,7 @@ const tombstone = Buffer.of(0);
 
 export interface PageWrite {
   readonly key: Uint8Array;
-  readonly page: Uint8Array;
+  readonly page: Uint8Array | Pieces;
 }
 
 export class DataProviders {

@@ -19,7 +19,7 @@ import { rememberingLookup } from './host-lookup.ts';
 import { type Address, addressText, errorOfStatus, RemoteError } from './remote-error.ts';
 import type { Security } from './security.ts';
 import { defaultArchiveVersion } from './wire/archive.ts';
-import { encodeRequest, type Frame } from './wire/frame.ts';
+import { encodeRequest, type Frame, type Pieces } from './wire/frame.ts';
 import { type Call, status } from './wire/messages.ts';
 
 export interface TransportOptions {
@@ -146,7 +146,7 @@ export class Transport {
    */
   async call<Request, Answer>(
     address: Address,
-    call: Call<Request, Answer>,
+    call: Call<Request, Answer, Request, Uint8Array | Pieces>,
     request: Request,
     options: CallOptions = {},
   ): Promise<Answer> {

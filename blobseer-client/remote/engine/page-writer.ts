@@ -7,6 +7,7 @@ import { BlobSeerError } from '../../errors.ts';
 import type { PageWriter } from '../../roles.ts';
 import type { Transaction } from '../../store.ts';
 import type { Address } from '../remote-error.ts';
+import { Pieces } from '../wire/frame.ts';
 import type { ByteBudget } from './byte-budget.ts';
 import { Intent, type IntentParts } from './intent.ts';
 import { maxStretchesUnderWay, releasesAtOnce, stretchBytes } from './limits.ts';
@@ -27,7 +28,7 @@ export interface PageWriterParts extends IntentParts {
 interface Page {
   readonly index: number;
   readonly crc: number;
-  readonly bytes: Uint8Array;
+  readonly bytes: Uint8Array | Pieces;
 }
 
 export class RemotePageWriter implements PageWriter {
@@ -76,8 +77,7 @@ export class RemotePageWriter implements PageWriter {
     }
     const index = this.#crcs.length;
     const pieces = this.#pieces;
-    // Joined now: pieces that waited with their stretch would take as much memory once more.
-    const bytes = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    const bytes = pieces.length === 1 ? pieces[0]! : new Pieces(pieces);
     this.#stretch.push({ index, crc, bytes });
     this.#crcs.push(crc);
     this.#lastPageBytes = this.#pageBytes;

@@ -5,13 +5,19 @@
  */
 import { BlobSeerError } from '../../errors.ts';
 import { type ArchiveReader, ArchiveWriter } from './archive.ts';
-import type { FrameLimits } from './frame.ts';
+import type { FrameLimits, Pieces } from './frame.ts';
 import { whole } from './records.ts';
 
 /** The statuses that the original's servers answer. */
 export const status = { ok: 0, unknown: 6, badArguments: 7, noResources: 28 } as const;
 
-export interface Call<Request, Answer> {
+/** `Received` is what a server makes of a request, `Sent` what parameters are sent as. */
+export interface Call<
+  Request,
+  Answer,
+  Received extends Request = Request,
+  Sent extends Uint8Array | Pieces = Uint8Array,
+> {
   /** As in the original's sources. */
   readonly name: string;
   readonly number: number;
@@ -26,9 +32,9 @@ export interface Call<Request, Answer> {
   readonly findsSome: boolean;
   /** Throws `invalid-argument` for what must never be sent. */
   check(request: Request): void;
-  encodeRequest(request: Request, archiveVersion: number): Uint8Array[];
+  encodeRequest(request: Request, archiveVersion: number): Sent[];
   /** Throws `corrupt`. Says nothing of the sense of what it reads. */
-  decodeRequest(parameters: readonly Buffer[]): Request;
+  decodeRequest(parameters: readonly Buffer[]): Received;
   encodeAnswer(answer: Answer, archiveVersion: number): Uint8Array[];
   /** Throws `corrupt`. */
   decodeAnswer(results: readonly Buffer[], request: Request): Answer;

@@ -11,6 +11,7 @@ import {
   FrameDecoder,
   type FrameLimits,
   headerBytes,
+  Pieces,
 } from './frame.ts';
 
 const limits: FrameLimits = { maxItems: 64, maxItemBytes: 2 ** 20, maxBytes: 2 ** 21 };
@@ -33,6 +34,26 @@ function* cut(bytes: Buffer, at: readonly number[]): Generator<Buffer> {
 }
 
 const exchanges = allExchanges();
+
+test('a value in pieces is sent as if it were whole, be it copied or not', () => {
+  const value = fc.uint8Array({ minLength: 1, maxLength: 6000 });
+  fc.assert(
+    fc.property(
+      fc.array(fc.array(value, { minLength: 1, maxLength: 4 }), { maxLength: 4 }),
+      (all) => {
+        const whole = all.map((pieces) => Buffer.concat(pieces));
+        const sent = Buffer.concat(
+          encodeRequest(
+            9,
+            all.map((pieces) => new Pieces(pieces)),
+          ),
+        );
+        assert.deepEqual(sent, Buffer.concat(encodeRequest(9, whole)));
+      },
+    ),
+  );
+  assert.throws(() => encodeRequest(9, [new Pieces([])]), { kind: 'invalid-argument' });
+});
 
 test('every recorded message comes out the same, cut in two at any byte', () => {
   for (const { title, request, answer } of exchanges) {

@@ -28,6 +28,17 @@ export interface Frame {
   readonly items: readonly Buffer[];
 }
 
+/** A value in pieces, as it arrived: joining them would take its bytes once more. */
+export class Pieces {
+  readonly pieces: readonly Uint8Array[];
+  readonly length: number;
+
+  constructor(pieces: readonly Uint8Array[]) {
+    this.pieces = pieces;
+    this.length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  }
+}
+
 /** What a reader is ready to take; all that goes beyond is refused as `corrupt`. */
 export interface FrameLimits {
   readonly maxItems: number;
@@ -40,7 +51,10 @@ export interface FrameLimits {
  * A request as buffers to be sent in one write. Throws `invalid-argument` for an empty parameter: the
  * original's servers end with an uncaught exception when they take a value out of one.
  */
-export function encodeRequest(name: number, parameters: readonly Uint8Array[]): Buffer[] {
+export function encodeRequest(
+  name: number,
+  parameters: readonly (Uint8Array | Pieces)[],
+): Buffer[] {
   const empty = parameters.findIndex((parameter) => parameter.length === 0);
   if (empty >= 0) {
     throw new BlobSeerError('invalid-argument', `parameter ${empty} of call ${name} is empty`);
@@ -57,7 +71,11 @@ export function encodeAnswer(
   return encodeFrame(name, status, results);
 }
 
-function encodeFrame(name: number, status: number, items: readonly Uint8Array[]): Buffer[] {
+function encodeFrame(
+  name: number,
+  status: number,
+  items: readonly (Uint8Array | Pieces)[],
+): Buffer[] {
   let smallBytes = headerBytes + items.length * lengthBytes;
   for (const { length } of items) {
     if (length > maxU32) {
@@ -77,12 +95,15 @@ function encodeFrame(name: number, status: number, items: readonly Uint8Array[])
   let end = headerBytes;
   for (const item of items) {
     end = small.writeUInt32LE(item.length, end);
+    const pieces = item instanceof Pieces ? item.pieces : [item];
     if (item.length <= copyUpToBytes) {
-      small.set(item, end);
-      end += item.length;
+      for (const piece of pieces) {
+        small.set(piece, end);
+        end += piece.length;
+      }
       continue;
     }
-    buffers.push(small.subarray(start, end), asBuffer(item));
+    buffers.push(small.subarray(start, end), ...pieces.map(asBuffer));
     start = end;
   }
   if (end > start) buffers.push(small.subarray(start, end));

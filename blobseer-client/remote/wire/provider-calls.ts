@@ -10,6 +10,7 @@ import {
   refuse,
   u64,
 } from './calls.ts';
+import type { Pieces } from './frame.ts';
 import { decodeTreeNode, nodeBytes, nodeKeyBytes, pageKeyBytes } from './records.ts';
 
 /** Keys in the order asked for; an answer holds undefined for those that are missing. */
@@ -52,10 +53,15 @@ function readCall(
   };
 }
 
-function writeCall(
+function writeCall<Value extends Uint8Array | Pieces>(
   checkKey: (key: Uint8Array) => void,
-  checkValue: (value: Uint8Array) => void,
-): Call<readonly KeyValue[], void> {
+  checkValue: (value: Value | Uint8Array) => void,
+): Call<
+  readonly (readonly [key: Uint8Array, value: Value | Uint8Array])[],
+  void,
+  readonly KeyValue[],
+  Value | Uint8Array
+> {
   return {
     name: 'PROVIDER_WRITE',
     number: 2,
@@ -88,7 +94,7 @@ function checkPageKey(key: Uint8Array): void {
   if (key.length !== pageKeyBytes) refuse(`a page key of ${key.length} bytes`);
 }
 
-function checkPage(page: Uint8Array): void {
+function checkPage(page: Uint8Array | Pieces): void {
   if (page.length > maxValueBytes) refuse(`a page of ${page.length} bytes`);
 }
 
@@ -152,13 +158,13 @@ const readPartial: Call<PartRequest, Buffer> = {
 
 export const dataProviderCalls = {
   read: readCall('PROVIDER_READ', 1, checkPageKey),
-  write: writeCall(checkPageKey, checkPage),
+  write: writeCall<Uint8Array | Pieces>(checkPageKey, checkPage),
   readPartial,
 };
 
 export const metadataProviderCalls = {
   read: readCall('PROVIDER_READ', 1, checkMetadataKey),
-  write: writeCall(checkMetadataKey, checkMetadataValue),
+  write: writeCall<Uint8Array>(checkMetadataKey, checkMetadataValue),
   /** A read that is not counted in tree nodes. */
   probe: readCall('PROVIDER_PROBE', 5, checkMetadataKey),
 };
