@@ -31,7 +31,7 @@ import {
 import { decodeListedVersion } from './version-records.ts';
 
 /** Versions in a slice: some milliseconds. */
-const sliceVersions = 1000;
+const sliceVersions = 500;
 const sliceUploads = 50;
 /** Parts after which a slice begins no other upload. */
 const sliceParts = 2000;
