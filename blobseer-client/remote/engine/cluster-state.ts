@@ -53,8 +53,7 @@ export class ClusterState {
     askArchiveVersion: () => Promise<number>,
   ): Promise<{ archiveVersion: number; writeTag: Buffer }> {
     const wanted = describe(options);
-    const found = this.#table.get(keys.gateways)?.toString();
-    if (found === undefined) {
+    if (!this.#table.has(keys.gateways)) {
       const archiveVersion = Buffer.alloc(2);
       archiveVersion.writeUInt16BE(await askArchiveVersion());
       await this.#store.commit((transaction) => {
@@ -63,13 +62,15 @@ export class ClusterState {
         transaction.put(this.#table, keys.archiveVersion, archiveVersion);
         transaction.put(this.#table, keys.writeTag, randomBytes(writeTagBytes));
       });
-    } else if (found !== wanted) {
+      this.#store.refresh();
+    }
+    const found = this.#table.get(keys.gateways)?.toString();
+    if (found !== wanted) {
       throw new BlobSeerError(
         'invalid-argument',
         `metadata of this data directory lies on ${found}, not on ${wanted}: the list and its order must stay`,
       );
     }
-    this.#store.refresh();
     const writeTag = this.#table.get(keys.writeTag);
     const archiveVersion = this.#table.get(keys.archiveVersion)?.readUInt16BE();
     if (writeTag === undefined || archiveVersion === undefined) {

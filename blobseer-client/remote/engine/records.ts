@@ -277,8 +277,16 @@ export function decodeRepair(bytes: Buffer): RepairRecord {
   return {
     epoch: bytes.readUInt32BE(1),
     lastVersion: bytes.readUInt32BE(5),
-    plan: JSON.parse(bytes.subarray(repairHeadBytes).toString()),
+    plan: parsePlan(bytes.subarray(repairHeadBytes).toString()),
   };
+}
+
+function parsePlan(json: string): RepairPlan | null {
+  try {
+    return JSON.parse(json);
+  } catch {
+    throw damaged('repair');
+  }
 }
 
 /** Pages (level 0), or inner nodes of trees, of one write that no snapshot needs any more. */
