@@ -34,6 +34,7 @@ class World {
         const root = this.manager.create(size, ftInfo);
         return WritableBlob.of(root.node.blobId, root);
       },
+      blobCount: async () => this.manager.count,
       publish: async ({ blobId, version }: { blobId: number; version: number }) =>
         this.manager.publish(blobId, version),
     };

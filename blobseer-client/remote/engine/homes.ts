@@ -24,11 +24,14 @@ export interface HomesParts {
   readonly store: Store;
   readonly homes: Table;
   readonly cluster: ClusterState;
-  readonly versionManager: Pick<VersionManager, 'create' | 'publish'>;
+  readonly versionManager: Pick<VersionManager, 'blobCount' | 'create' | 'publish'>;
   readonly patience: Patience;
   /** Replicas of each page: what new blobs are created with. */
   readonly replication: number;
 }
+
+/** Of blobs that nobody uses. */
+const anyPageSize = 65_536;
 
 export class Homes {
   readonly #parts: HomesParts;
@@ -79,6 +82,22 @@ export class Homes {
       .then((homes) => ahead.push(...homes))
       .catch(() => undefined) // whoever needs one hears of it
       .finally(() => this.#refilling.delete(pageSize));
+  }
+
+  /**
+   * Passes the ids of before as soon as the version manager has begun anew, whether anybody writes or not: another
+   * client that gets one of them writes its nodes over those of versions that are kept.
+   */
+  async passFormerIds(): Promise<void> {
+    const { store, cluster, versionManager } = this.#parts;
+    store.refresh();
+    const { highestId } = cluster.life();
+    try {
+      if (highestId === 0 || (await versionManager.blobCount()) >= highestId) return;
+      await this.#createSome(anyPageSize, 1);
+    } catch (error) {
+      if (!isAway(error)) throw error; // it is asked again soon
+    }
   }
 
   /** At least one. */

@@ -209,6 +209,12 @@ function partsOf(
     releases,
     instance,
   };
+  /** Our own version manager forgets nothing. */
+  const passFormerIds = async (): Promise<boolean> => {
+    const seesToItself = await transport.isEntity(deployment.versionManager).catch(() => true);
+    if (!seesToItself) await homes.passFormerIds();
+    return false;
+  };
   const parts: EngineParts<RemoteTree> = {
     environment: store,
     tables,
@@ -237,6 +243,7 @@ function partsOf(
         bury({ store, tables, placements, homes, releases, repairs, closings }, instanceId),
       reclaim: (bound) => reclaim.slice(bound),
       steps: [
+        passFormerIds,
         () => closings.slice(),
         () => releases.spell(),
         (isStopping) => deferred.slice(isStopping),

@@ -170,6 +170,23 @@ test('H6: again and again, also while the ids of before are passed', async () =>
   await assertAll(written);
 });
 
+test('H6: other clients get no id of before, though nobody writes here', async () => {
+  const written = await writtenBlobs(2);
+  const highest = Math.max(...homesOf(written.map(({ blob }) => blob)));
+  await cluster.restartVersionManager();
+  await engine.maintain();
+  const { model } = cluster.versions;
+  assert.ok(model.count >= highest);
+  const { count } = model;
+  await engine.maintain();
+  assert.equal(model.count, count, 'once');
+  assert.ok(model.create(pageSize, 1).node.blobId > highest);
+  await cluster.versionManager.down();
+  await engine.maintain();
+  await cluster.versionManager.up();
+  await assertAll(written);
+});
+
 test('H6: two processes of a directory', async () => {
   const name = 'shared';
   const engines = [await cluster.open({ name }), await cluster.open({ name, role: 'worker' })];
