@@ -12,6 +12,8 @@ export class ZeroPages {
   /** page size, replicas -> page key. */
   readonly #table: EntityTable;
   readonly #tools: RepairTools;
+  /** What is being looked up or stored, by row: blobs are closed several at once. */
+  readonly #underWay = new Map<string, Promise<Buffer>>();
 
   constructor(state: Environment, tools: RepairTools) {
     this.#state = state;
@@ -20,10 +22,26 @@ export class ZeroPages {
   }
 
   /** Its key; stored now where it never was, or where its list of providers is gone. */
-  async key(pageSize: number, replicas: number, options?: CallOptions): Promise<Buffer> {
+  key(pageSize: number, replicas: number, options?: CallOptions): Promise<Buffer> {
     const row = Buffer.allocUnsafe(12);
     row.writeDoubleBE(pageSize, 0);
     row.writeUInt32BE(replicas, 8);
+    const name = row.toString('hex');
+    const underWay = this.#underWay.get(name);
+    if (underWay !== undefined) return underWay;
+    const key = this.#key(row, pageSize, replicas, options).finally(() =>
+      this.#underWay.delete(name),
+    );
+    this.#underWay.set(name, key);
+    return key;
+  }
+
+  async #key(
+    row: Buffer,
+    pageSize: number,
+    replicas: number,
+    options?: CallOptions,
+  ): Promise<Buffer> {
     this.#state.refresh();
     const known = this.#table.get(row);
     if (known !== undefined) {
