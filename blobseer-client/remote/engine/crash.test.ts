@@ -63,6 +63,7 @@ async function assertClean(next: RemoteBlobSeer, acknowledged: readonly Buffer[]
   assert.equal(left['remote-intents'], 0);
   assert.equal(left['remote-deferred'], 0);
   assert.equal(left['remote-repairs'], 0);
+  assert.equal(left['remote-closings'], 0);
   assert.deepEqual(cluster.versions.model.pending(home), []);
   const again = Blob.open(next, blob.id);
   const { version } = await again.write([third]);

@@ -128,11 +128,33 @@ test('a ticket', () => {
   roundTrips(tickets, records.encodeTicket, records.decodeTicket);
 });
 
-test('an intent, of any number of providers', () => {
-  const intents = record<records.IntentRecord>({ blobId: u48, providers: fc.array(u16) });
+const taken = record<records.TakenVersion>({
+  epoch: u32,
+  blobId: u32,
+  version: fc.integer({ min: 1, max: 0xffff_ffff }),
+});
+
+test('a version that a ticket was taken for', () => {
+  fc.assert(
+    fc.property(taken, (value) => {
+      const bytes = records.encodeTaken(value);
+      assert.deepEqual(records.decodeTaken(bytes), value);
+      for (const other of [bytes.subarray(1), Buffer.concat([bytes, bytes])]) {
+        assert.throws(() => records.decodeTaken(other), isDamage);
+      }
+    }),
+  );
+});
+
+test('an intent, of any number of providers, before its ticket and after', () => {
+  const intents = record<records.IntentRecord>({
+    blobId: u48,
+    providers: fc.array(u16),
+    taken: fc.option(taken, { nil: undefined }),
+  });
   // A shorter list of providers is one, too: the store's own checksum tells them apart.
   roundTrips(intents, records.encodeIntent, records.decodeIntent, { isOpen: true });
-  for (const length of [0, 6, 8]) {
+  for (const length of [0, 6, 18, 20]) {
     assert.throws(() => records.decodeIntent(Buffer.alloc(length, 1)), isDamage);
   }
 });
@@ -185,8 +207,8 @@ test('what a host has to be told, and where its messages lie', () => {
     'release-pages',
     'release-writes',
     'release-nodes',
+    'release-versions',
     'put',
-    'release-metadata',
   ] as const;
   const messages = record<records.DeferredRecord>({
     call: fc.constantFrom(...calls),

@@ -362,7 +362,9 @@ export function hostKey({ kind, number }: HostName): Buffer {
 }
 
 export function decodeHostKey(key: Buffer): HostName {
-  return { kind: hostKinds[key.readUInt8(0)] ?? 'provider', number: key.readUInt16BE(1) };
+  const kind = hostKinds[key.readUInt8(0)];
+  if (kind === undefined) throw damaged('key of a deferred call');
+  return { kind, number: key.readUInt16BE(1) };
 }
 
 export function deferredKey(host: HostName, sequence: number, ordinal: number): Buffer {

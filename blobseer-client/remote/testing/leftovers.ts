@@ -12,6 +12,7 @@ const tables = [
   'remote-releases',
   'remote-deferred',
   'remote-repairs',
+  'remote-closings',
 ] as const;
 
 /** Rows, by table. */
