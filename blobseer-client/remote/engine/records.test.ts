@@ -230,12 +230,12 @@ test('what a host has to be told, and where its messages lie', () => {
     number: u16,
   });
   fc.assert(
-    fc.property(hosts, u48, u32, (host, sequence, ordinal) => {
+    fc.property(hosts, u48, fc.nat(0xffff_fffe), (host, sequence, ordinal) => {
       const key = records.deferredKey(host, sequence, ordinal);
       assert.deepEqual(records.decodeHostKey(key), host);
       assert.ok(key.subarray(0, records.hostKeyBytes).equals(records.hostKey(host)));
       const next = records.deferredKey(host, sequence, ordinal + 1);
-      if (ordinal < 0xffff_ffff) assert.ok(key.compare(next) < 0, 'in order');
+      assert.ok(key.compare(next) < 0, 'in order');
     }),
   );
   assert.throws(() => records.decodeHostKey(Buffer.from([9, 0, 0])), isDamage);
