@@ -13,7 +13,6 @@ import type {
   StagedWrite,
   StageOptions,
 } from './blobseer.ts';
-import { beginCut, type CheckpointCut, type CutParts } from './embedded/checkpoint-cut.ts';
 import type { Environment } from './embedded/environment.ts';
 import type { Holds } from './embedded/holds.ts';
 import type { Ids } from './embedded/ids.ts';
@@ -64,9 +63,6 @@ export interface EngineParts<Tree> {
   readonly ids: Ids;
   readonly instance: Instance;
   readonly holds: Holds;
-  readonly kind: CutParts['kind'];
-  /** The files beside the tables that the tables name. */
-  readonly filesIn: CutParts['filesIn'];
   readonly roles: Roles<Tree>;
   readonly pageSizes: PageSizes;
   /** Given to the process that cleans up. */
@@ -78,7 +74,6 @@ export class Engine<Tree> implements BlobSeer {
   /** The four roles by themselves. */
   readonly roles: Roles<Tree>;
   private readonly parts: EngineParts<Tree>;
-  private readonly nowMs: () => number;
   private readonly dead = new Set<number>();
   private readonly maintenance: Maintenance;
   private readonly stagings = new Set<Staging<Tree>>();
@@ -89,14 +84,13 @@ export class Engine<Tree> implements BlobSeer {
     const { tables, instance } = parts;
     this.parts = parts;
     this.roles = parts.roles;
-    this.nowMs = nowMs ?? Date.now;
     this.store = this.observedStore();
     const cleans = role === 'alone' || role === 'supervisor';
     this.maintenance = new Maintenance({
       tables,
       instance,
       holds: parts.holds,
-      nowMs: this.nowMs,
+      nowMs: nowMs ?? Date.now,
       onError: onError ?? (() => undefined),
       cleaning: cleans ? parts.cleaning : undefined,
       dead: this.dead,
@@ -301,14 +295,6 @@ export class Engine<Tree> implements BlobSeer {
     } finally {
       lease.release();
     }
-  }
-
-  /**
-   * Everything as of one commit, to be copied while others go on; see checkpoint-cut.ts. `holder` says in
-   * words who copies.
-   */
-  beginCheckpoint(holder: string): Promise<CheckpointCut> {
-    return beginCut({ ...this.parts, nowMs: this.nowMs }, holder);
   }
 
   async close(): Promise<void> {

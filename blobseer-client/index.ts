@@ -18,10 +18,8 @@ export type {
   StagedWrite,
   StageOptions,
 } from './blobseer.ts';
-export type { CheckpointCut } from './embedded/checkpoint-cut.ts';
 export { databaseFile } from './embedded/directory.ts';
 export { EmbeddedBlobSeer, type EmbeddedOptions, openEmbedded } from './embedded/embedded.ts';
-export { settleRestored } from './embedded/restored.ts';
 export type { CheckOptions, CheckReport, Reference } from './embedded/snapshot-check.ts';
 export type { EngineOptions, EngineRole } from './engine.ts';
 export { BlobSeerError, type BlobSeerErrorKind } from './errors.ts';

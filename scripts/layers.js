@@ -163,7 +163,12 @@ const layers = [
       'blobseer-client/testing/faulty-disk.ts',
       // Checkpoints copy data directories, and are kept in buckets too.
       'blobseer-client/embedded/checkpoint-cut.ts',
+      'blobseer-client/embedded/database-cut.ts',
       'blobseer-client/embedded/directory.ts',
+      'blobseer-client/embedded/directory-source.ts',
+      'blobseer-client/embedded/holds.ts',
+      'blobseer-client/embedded/lineage.ts',
+      'blobseer-client/embedded/restored.ts',
       'gateway/auth/amz-date.ts',
       'gateway/auth/sigv4.ts',
       'gateway/s3/xml-parse.ts',

@@ -1,15 +1,18 @@
 /**
- * What a checkpoint of a directory is copied from, while the directory is used: a view of its tables as of one
+ * What a checkpoint of a directory is copied from, while others use the directory: a view of its tables as of one
  * commit, the immutable files that the view names, and a hold that keeps them. The view is given back
  * as soon as it is copied, the hold when all files are.
  */
+import { randomInt } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
+import type { Row } from '../store.ts';
 import type { DatabaseCut } from './database-cut.ts';
 import type { Environment } from './environment.ts';
-import { type EngineKind, formatVersion } from './format.ts';
-import { type Hold, Holds } from './holds.ts';
-import type { Ids } from './ids.ts';
+import { Holds } from './holds.ts';
 import { type Lineage, openLineage } from './lineage.ts';
+
+const maxHoldId = 2 ** 48 - 1;
+const rowsAtOnce = 1000;
 
 /** A file that never changes under its key. */
 export interface NamedFile {
@@ -17,12 +20,11 @@ export interface NamedFile {
   readonly key: string;
   /** Below the directory. */
   readonly path: string;
+  /** Others may go on appending to it: so much of it is meant. */
+  readonly bytes?: number;
 }
 
 export interface CheckpointCut {
-  readonly kind: EngineKind;
-  /** Of the directory's records. */
-  readonly format: number;
   readonly lineage: Lineage;
   /** Everything up to this commit is in it, and nothing later. */
   readonly sequence: number;
@@ -38,30 +40,25 @@ export interface CheckpointCut {
 
 export interface CutParts {
   readonly environment: Environment;
-  readonly ids: Ids;
-  readonly kind: EngineKind;
   readonly nowMs: () => number;
-  /** The files that the tables name in the view. */
+  /** The files beside the tables that the tables name in the view. */
   readonly filesIn: (cut: DatabaseCut, lineage: Lineage) => Promise<Iterable<NamedFile>>;
 }
 
 /** `holder` says in words who makes the checkpoint; what an earlier attempt of the same left is freed. */
 export async function beginCut(parts: CutParts, holder: string): Promise<CheckpointCut> {
-  const { environment, ids, kind, nowMs } = parts;
+  const { environment, nowMs } = parts;
   const holds = new Holds(environment, nowMs);
   await holds.releaseOf(holder);
   const lineage = await openLineage(environment);
-  const id = ids.take();
+  const id = randomInt(1, maxHoldId);
   const database = await environment.cut((transaction) => holds.put(transaction, id, holder));
-  const hold: Hold = holds.keep(id, holder);
+  const hold = holds.keep(id, holder);
   try {
     const files = await parts.filesIn(database, lineage);
-    const { sequence } = database;
     return {
-      kind,
-      format: formatVersion,
       lineage,
-      sequence,
+      sequence: database.sequence,
       database,
       files,
       releaseView: () => database.release(),
@@ -82,13 +79,12 @@ export async function beginCut(parts: CutParts, holder: string): Promise<Checkpo
 export async function* rowsIn(
   cut: DatabaseCut,
   table: ReturnType<Environment['table']>,
-): AsyncGenerator<{ readonly key: Buffer; readonly value: Buffer }> {
-  const limit = 1000;
+): AsyncGenerator<Row> {
   for (let start: Buffer | undefined; ; ) {
-    const rows = table.rangeAt(cut.view, { ...(start && { start }), limit });
+    const rows = table.rangeAt(cut.view, { ...(start && { start }), limit: rowsAtOnce });
     yield* rows;
     const last = rows[rows.length - 1];
-    if (last === undefined || rows.length < limit) return;
+    if (last === undefined || rows.length < rowsAtOnce) return;
     start = Buffer.concat([last.key, Buffer.alloc(1)]);
     await setImmediate();
   }

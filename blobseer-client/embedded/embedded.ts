@@ -13,8 +13,7 @@ import { type Directory, openDirectory } from './directory.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { freeUnits } from './free-units.ts';
 import { Holds } from './holds.ts';
-import { namedPageFiles } from './named-files.ts';
-import { PageFiles } from './page-files.ts';
+import { PageFiles, pagesDirectory } from './page-files.ts';
 import { EmbeddedPageReader } from './page-reader.ts';
 import { PageSink } from './page-sink.ts';
 import { Reclaim } from './reclaim.ts';
@@ -25,8 +24,6 @@ import { Sweep } from './sweep.ts';
 import { openTables, type Tables } from './tables.ts';
 import type { PageTree } from './tree-records.ts';
 import { EmbeddedVersionManager } from './version-manager.ts';
-
-export const pagesDirectory = 'pages';
 
 export interface EmbeddedOptions extends EngineOptions {
   readonly disk?: Disk;
@@ -69,9 +66,6 @@ export class EmbeddedBlobSeer extends Engine<PageTree> {
       ids,
       instance,
       holds,
-      kind: 'embedded',
-      filesIn: (cut, lineage) =>
-        namedPageFiles(cut, environment.table('files'), pagesDirectory, lineage),
       pageSizes: pageSize === undefined ? embeddedPageSizes : fixedPageSizes(pageSize),
       roles: {
         versionManager: versions,

@@ -18,6 +18,15 @@ const kindNames: Readonly<Record<EngineKind, string>> = {
   remote: 'the pages are in a BlobSeer on other machines: name its configuration file',
 };
 
+/** Of a directory that was opened before. */
+export function foundFormat(store: Store): { readonly format: number; readonly kind: EngineKind } {
+  const meta = store.table('meta');
+  return {
+    format: meta.get(formatKey)?.readUInt32BE() ?? 0,
+    kind: (meta.get(kindKey)?.toString() ?? unnamedKind) as EngineKind,
+  };
+}
+
 export async function checkFormat(store: Store, kind: EngineKind): Promise<void> {
   const meta = store.table('meta');
   const found = meta.get(formatKey)?.readUInt32BE();

@@ -4,7 +4,7 @@ import { type NamedFile, rowsIn } from './checkpoint-cut.ts';
 import type { DatabaseCut } from './database-cut.ts';
 import type { Environment } from './environment.ts';
 import { type Lineage, lifeOf } from './lineage.ts';
-import { type FileName, pageFilePath } from './page-files.ts';
+import { type FileName, pageFilePath, pagesDirectory } from './page-files.ts';
 import { decodeFile } from './records.ts';
 
 const packedBytes = 16;
@@ -13,7 +13,6 @@ const filesPerFolder = 4096;
 export async function namedPageFiles(
   cut: DatabaseCut,
   files: ReturnType<Environment['table']>,
-  pagesDirectory: string,
   lineage: Lineage,
 ): Promise<Iterable<NamedFile>> {
   const packs: Buffer[] = [];

@@ -9,6 +9,8 @@ import type { BlobSeerError } from '../errors.ts';
 import type { Disk, DiskFile } from './disk.ts';
 import { errorCode, translateIoError, writeError } from './io-errors.ts';
 
+/** In the data directory. */
+export const pagesDirectory = 'pages';
 const filesPerDirectory = 4096;
 
 export interface FileName {

@@ -1,5 +1,6 @@
 /** What a directory restored from a checkpoint needs before it serves. */
 import path from 'node:path';
+import { type Moves, moveInDirectory } from '../remote/engine/moved-addresses.ts';
 import { databaseFile } from './directory.ts';
 import { Environment } from './environment.ts';
 import { checkFormat, type EngineKind } from './format.ts';
@@ -9,9 +10,13 @@ import { beginLife } from './lineage.ts';
 
 /**
  * The directory is one of its own from now on: no id that was given out after the checkpoint is ever given again, and
- * no hold stands. Throws `invalid-argument` for one of a newer program, or of another kind.
+ * no hold stands. Where pages are on other machines, they are looked for where `moves` says. Throws `invalid-argument` for one of a newer program, or of another kind.
  */
-export async function settleRestored(directory: string, kind: EngineKind): Promise<void> {
+export async function settleRestored(
+  directory: string,
+  kind: EngineKind,
+  moves: Moves = new Map(),
+): Promise<void> {
   const environment = new Environment({ file: path.join(directory, databaseFile) });
   try {
     await checkFormat(environment, kind);
@@ -20,6 +25,7 @@ export async function settleRestored(directory: string, kind: EngineKind): Promi
       beginLife(environment, transaction, skipIds(environment, transaction));
       holds.clear(transaction);
     });
+    if (kind === 'remote' && moves.size > 0) await moveInDirectory(environment, moves);
   } finally {
     await environment.close();
   }

@@ -10,6 +10,13 @@ export interface Address {
 export const addressText = ({ host, port }: Address): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
+/** Of what `addressText` has written. */
+export function addressOf(text: string): Address {
+  const colon = text.lastIndexOf(':');
+  const host = text.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
+  return { host, port: Number(text.slice(colon + 1)) };
+}
+
 interface Details {
   /**
    * The call may have been done though there is no answer. A ticket or a new blob may then exist that

@@ -68,9 +68,12 @@ test('a checkpoint made under concurrent writes is the state at its commit', asy
     };
     const writing = ['a', 'b', 'c'].map(writer);
     const manifests = [];
-    for (let count = 0; count < 4; count += 1) manifests.push(await world.checkpoint(place));
-    isDone = true;
-    await Promise.all(writing);
+    try {
+      for (let count = 0; count < 4; count += 1) manifests.push(await world.checkpoint(place));
+    } finally {
+      isDone = true;
+      await Promise.all(writing);
+    }
     for (const manifest of manifests) {
       const restored = path.join(folder, `restored-${manifest.epoch}`);
       await restoreTo(place, manifest, restored);
@@ -131,7 +134,7 @@ test('a restored directory gives out no id again, and goes on as one of its own'
     assert.ok(restored.newBlobId() > world.highestId + 2 ** 37);
     assert.ok(restored.instanceId > world.engine.instanceId + 2 ** 37);
     // Both go on, into one place: each of the two keeps its own files under their names.
-    const ofRestored = await checkpointOf(restored, again, place);
+    const ofRestored = await checkpointOf(again, place);
     assert.equal(ofRestored.lineage.length, manifest.lineage.length + 1);
     assert.ok(
       ofRestored.addedBytes < 100_000 + ofRestored.database.bytes,
@@ -258,15 +261,9 @@ test('what does not fit is refused, with the reason', async () => {
     );
 
     const other = await World.open(path.join(folder, 'other'));
-    await assert.rejects(
-      other.checkpoint(place),
-      ofKind('invalid-argument', /checkpoints of another directory/),
-    );
+    await assert.rejects(other.checkpoint(place), /checkpoints of another directory/);
     const lock = await place.lock();
-    await assert.rejects(
-      world.checkpoint(directoryPlace(folder)),
-      ofKind('unavailable', /works on/),
-    );
+    await assert.rejects(world.checkpoint(place), /another program works on/);
     await lock.release();
     await world.close();
     await other.close();

@@ -7,13 +7,15 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { CheckpointCut, NamedFile } from '../../blobseer-client/embedded/checkpoint-cut.ts';
+import type { CheckpointSource } from '../../blobseer-client/embedded/directory-source.ts';
 import { errorCode, translateIoError } from '../../blobseer-client/embedded/io-errors.ts';
 import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import { readChunkList } from './chunk-list.ts';
 import { chunkBytes, type PackedBefore, packDatabase } from './database-packs.ts';
-import { digestOfBytes, digestOfFile } from './digest.ts';
+import { checked, digestOfBytes, digestOfFile, pieces } from './digest.ts';
 import { encodeLine, FileLookUp, fileName, type ListedFile, readFileList } from './file-list.ts';
 import { FileListWriter } from './file-list-writer.ts';
+import { writeFile as writeNewFile } from './local-files.ts';
 import {
   encodeManifest,
   listEpochs,
@@ -37,7 +39,7 @@ export interface CreateOptions {
   /** Small files in it that are not named by the database, where they are there. */
   readonly sideFiles: readonly string[];
   readonly software: string;
-  readonly beginCut: () => Promise<CheckpointCut>;
+  readonly source: CheckpointSource;
   readonly nowMs: () => number;
   readonly onProgress: (progress: Progress) => void;
 }
@@ -45,7 +47,7 @@ export interface CreateOptions {
 export async function createCheckpoint(options: CreateOptions): Promise<Manifest> {
   const lock = await options.place.lock();
   try {
-    const cut = await options.beginCut();
+    const cut = await options.source.beginCut(`checkpoint to ${options.place.name}`);
     try {
       return await new Creation(options, cut, lock).run();
     } finally {
@@ -71,7 +73,8 @@ class Creation {
   }
 
   async run(): Promise<Manifest> {
-    const { kind, format: kindFormat, lineage, sequence } = this.#cut;
+    const { kind, format: kindFormat } = this.#options.source;
+    const { lineage, sequence } = this.#cut;
     const { epochs, highest } = await listEpochs(this.#place);
     const last = epochs.at(-1);
     const before = last === undefined ? undefined : await readManifest(this.#place, last);
@@ -106,7 +109,7 @@ class Creation {
   }
 
   #requireSameDirectory({ kind, lineage }: Manifest): void {
-    if (kind === this.#cut.kind && lineage[0]?.id === this.#cut.lineage[0]?.id) return;
+    if (kind === this.#options.source.kind && lineage[0]?.id === this.#cut.lineage[0]?.id) return;
     throw new BlobSeerError(
       'invalid-argument',
       `${this.#place.name} has checkpoints of another directory: give each a place of its own`,
@@ -162,13 +165,20 @@ class Creation {
     return { count: list.count, bytes: list.bytes, list: { name, ...digest } };
   }
 
-  async #copyFile({ key, path: below }: NamedFile): Promise<ListedFile> {
+  async #copyFile({ key, path: below, bytes }: NamedFile): Promise<ListedFile> {
     const file = path.join(this.#options.directory, below);
-    const digest = await digestOfFile(file).catch((error: unknown) => {
+    const digest = await digestOfFile(file, bytes).catch((error: unknown) => {
       if (errorCode(error) !== 'ENOENT') throw translateIoError(error, `cannot read ${file}`);
       throw new BlobSeerError('corrupt', `${file} is missing: "blobseer-s3 check" tells more`);
     });
-    await this.#place.put(fileName(key), { file, digest, moves: false });
+    if (bytes === undefined) {
+      await this.#place.put(fileName(key), { file, digest, moves: false });
+    } else {
+      // Its end is not that of the file: it must not be a link.
+      const copy = path.join(this.#place.workDirectory, `file-${key.replaceAll('/', '-')}`);
+      await writeNewFile(checked(pieces(file, bytes), digest, file), copy);
+      await this.#place.put(fileName(key), { file: copy, digest, moves: true });
+    }
     this.#addedBytes += digest.bytes;
     return { key, path: below, digest };
   }

@@ -3,8 +3,9 @@
  * written last and in one step: without it there is no checkpoint.
  */
 import { BlobSeerError } from '../../blobseer-client/errors.ts';
-import { digestOfBytes, isDigest, type NamedDigest } from './digest.ts';
+import { isDigest, type NamedDigest } from './digest.ts';
 import type { Place } from './place.ts';
+import { damaged, openSealed, readSmall, sealed } from './sealed.ts';
 
 /** Rises with every change that an older program would misread. */
 export const manifestFormat = 1;
@@ -52,29 +53,20 @@ export function nameOf(epoch: number, file: string): string {
   return `${folder}${String(epoch).padStart(8, '0')}/${file}`;
 }
 
-/** Its own digest stands in front: a damaged manifest is refused, too. */
-export function encodeManifest(manifest: Manifest): Buffer {
-  const text = JSON.stringify(manifest, undefined, 2);
-  return Buffer.from(`${digestOfBytes(Buffer.from(text)).sha256}\n${text}\n`);
-}
+export const encodeManifest = (manifest: Manifest): Buffer => sealed(manifest);
 
 /** Throws `corrupt`, and `invalid-argument` for one of a newer program. */
 export function decodeManifest(bytes: Buffer, name: string): Manifest {
-  const end = bytes.indexOf('\n');
-  const text = bytes.subarray(end + 1, -1);
-  if (end < 0 || bytes.toString('latin1', 0, end) !== digestOfBytes(text).sha256) {
-    throw damaged(name);
-  }
-  const manifest: unknown = JSON.parse(text.toString());
-  const { format } = manifest as Manifest;
+  const manifest = openSealed<Manifest>(bytes, name);
+  const { format } = manifest;
   if (format > manifestFormat) {
     throw new BlobSeerError(
       'invalid-argument',
       `${name} has format ${format}, this program knows ${manifestFormat}: use a newer one`,
     );
   }
-  if (!isManifest(manifest as Manifest)) throw damaged(name);
-  return manifest as Manifest;
+  if (!isManifest(manifest)) throw damaged(name);
+  return manifest;
 }
 
 /** Written by a program of ours, whole: what is looked at here are the names and numbers that are acted upon. */
@@ -132,17 +124,3 @@ export async function readManifests(place: Place): Promise<Manifest[]> {
   }
   return manifests;
 }
-
-async function readSmall(place: Place, name: string, maxBytes: number): Promise<Buffer> {
-  const parts: Buffer[] = [];
-  let bytes = 0;
-  for await (const piece of place.read(name)) {
-    bytes += piece.length;
-    if (bytes > maxBytes) throw damaged(name);
-    parts.push(piece);
-  }
-  return Buffer.concat(parts);
-}
-
-const damaged = (name: string): BlobSeerError =>
-  new BlobSeerError('corrupt', `${name} is damaged: it is no manifest`);

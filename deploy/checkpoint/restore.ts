@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { databaseFile, restoringFile } from '../../blobseer-client/embedded/directory.ts';
+import { restoringFile } from '../../blobseer-client/embedded/directory.ts';
 import { translateIoError } from '../../blobseer-client/embedded/io-errors.ts';
 import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import { type Chunk, readChunkList } from './chunk-list.ts';
@@ -25,6 +25,8 @@ export interface RestoreOptions {
   readonly manifest: Manifest;
   /** To be made; or empty, or with what a restore has left. */
   readonly directory: string;
+  /** Below it. */
+  readonly databaseFile: string;
   /** Makes the restored directory fit to serve. */
   readonly settle: (directory: string) => Promise<void>;
   readonly onProgress: (progress: Progress) => void;
@@ -83,7 +85,7 @@ async function restoreFiles(options: RestoreOptions, folders: Folders): Promise<
 
 /** Pack by pack, each read once from its beginning to its end. */
 async function restoreDatabase(options: RestoreOptions): Promise<void> {
-  const { place, manifest, directory, onProgress } = options;
+  const { place, manifest, directory, databaseFile, onProgress } = options;
   const { bytes: total, chunkBytes, packs } = manifest.database;
   const byPack = await chunksByPack(place, manifest);
   const database = await open(path.join(directory, databaseFile), 'wx', privateFile);

@@ -16,6 +16,7 @@ import { type LeaseSettings, watchTickets } from './leases.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { MetadataProvider } from './metadata-provider.ts';
 import type { EntityLog, Method } from './method.ts';
+import { segmentsFolder } from './page-segments.ts';
 import { PageStore } from './page-store.ts';
 import { ProviderManager } from './provider-manager.ts';
 import { RpcServer } from './server.ts';
@@ -145,7 +146,7 @@ async function dataProvider(
   memory: MemoryBudget,
 ): Promise<Role> {
   const { directory, spaceBytes, log } = options;
-  const folder = path.join(directory, 'pages');
+  const folder = path.join(directory, segmentsFolder);
   mkdirSync(folder, { recursive: true, mode: privateDirectory });
   const pages = await PageStore.open({
     state,

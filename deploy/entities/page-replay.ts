@@ -7,18 +7,20 @@ import type { PageSegments } from './page-segments.ts';
 export interface ReplayOptions {
   readonly index: PageIndex;
   readonly segments: PageSegments;
+  /** Nobody needs it any more. */
+  readonly discard: (segment: number) => void;
   /** Of records that were not written whole: expected of the last ones before a loss of power. */
   readonly onTorn: (error: BlobSeerError) => void;
 }
 
 /** Leaves the index before a new segment, and all that the log says committed to it. */
 export async function replayPages(options: ReplayOptions): Promise<void> {
-  const { index, segments } = options;
+  const { index, segments, discard } = options;
   const from = index.position;
   const found = await segments.list();
   for (const segment of found) {
     if (segment >= from.segment) await replaySegment(options, segment);
-    else if (!index.segments.has(segment)) await segments.remove(segment);
+    else if (!index.segments.has(segment)) discard(segment);
   }
   const last = Math.max(from.segment, ...found.slice(-1));
   index.apply([], { segment: last + 1, offset: 0 });

@@ -7,6 +7,8 @@ import type { Disk, DiskFile } from '../../blobseer-client/embedded/disk.ts';
 import { errorCode, writeError } from '../../blobseer-client/embedded/io-errors.ts';
 import type { BlobSeerError } from '../../blobseer-client/errors.ts';
 
+/** In the directory of a data provider. */
+export const segmentsFolder = 'pages';
 /** Of those kept open for reading. */
 const maxOpenFiles = 128;
 

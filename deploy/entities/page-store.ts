@@ -9,6 +9,7 @@ import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import type { ListedPage } from '../../blobseer-client/remote/wire/storage-calls.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import { PageCompaction } from './page-compaction.ts';
+import { PageDiscards } from './page-discards.ts';
 import { PageIndex } from './page-index.ts';
 import { PageLog } from './page-log.ts';
 import { PageReader } from './page-reader.ts';
@@ -38,6 +39,7 @@ interface Parts {
   readonly options: PageStoreOptions;
   readonly disk: Disk;
   readonly segments: PageSegments;
+  readonly discards: PageDiscards;
   readonly index: PageIndex;
   readonly log: PageLog;
   readonly compaction: PageCompaction;
@@ -48,16 +50,18 @@ export class PageStore {
   readonly #disk: Disk;
   readonly #space: SpaceGuard;
   readonly #segments: PageSegments;
+  readonly #discards: PageDiscards;
   readonly #index: PageIndex;
   readonly #reader: PageReader;
   readonly #log: PageLog;
   readonly #compaction: PageCompaction;
 
-  private constructor({ options, disk, segments, index, log, compaction }: Parts) {
+  private constructor({ options, disk, segments, discards, index, log, compaction }: Parts) {
     this.#options = options;
     this.#disk = disk;
     this.#space = new SpaceGuard(disk, options.directory, () => performance.now());
     this.#segments = segments;
+    this.#discards = discards;
     this.#index = index;
     this.#reader = new PageReader(index, segments);
     this.#log = log;
@@ -73,19 +77,21 @@ export class PageStore {
       onSyncFailed: (cause) => state.stop(cause),
       onRemovalFailed: onFailed,
     });
+    const discards = new PageDiscards({ state, segments, onFailed });
     let compaction: PageCompaction | undefined;
     const index = new PageIndex(state, (emptied) => {
-      for (const segment of emptied) segments.discard(segment);
+      for (const segment of emptied) discards.add(segment);
       compaction?.wake();
     });
-    await replayPages({ index, segments, onTorn: onFailed });
+    const discard = (segment: number) => discards.add(segment);
+    await replayPages({ index, segments, discard, onTorn: onFailed });
     const check = () => state.throwIfStopped();
     const log = new PageLog({ index, segments, segmentBytes, check });
     const requireSpace = (bytes: number) => requireRoomToMove(disk, directory, bytes);
     const parts = { index, segments, log, memory, segmentBytes, requireSpace, onFailed };
     compaction = new PageCompaction(parts);
     compaction.wake();
-    return new PageStore({ options, disk, segments, index, log, compaction });
+    return new PageStore({ options, disk, segments, discards, index, log, compaction });
   }
 
   /** Bytes of pages. */
@@ -197,6 +203,7 @@ export class PageStore {
     await this.#log.close();
     // It fails when storage has stopped: the next start replays.
     await this.#index.commit().catch(() => undefined);
+    await this.#discards.close();
     await this.#segments.close();
   }
 

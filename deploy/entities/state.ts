@@ -1,12 +1,14 @@
 /** The directory in which an entity keeps its state: an LMDB file, and what its role puts beside it. */
 import path from 'node:path';
+import { refuseHalfRestored } from '../../blobseer-client/embedded/directory.ts';
+import { nodeDisk } from '../../blobseer-client/embedded/disk.ts';
 import { Environment } from '../../blobseer-client/embedded/environment.ts';
 import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import type { Transaction } from '../../blobseer-client/store.ts';
 
 export const stateFile = 'entity.mdb';
 /** Rises with every change of the records that an older program would misread. */
-const formatVersion = 2;
+export const formatVersion = 2;
 const formatKey = Buffer.from('format');
 const counterBytes = 8;
 
@@ -17,13 +19,16 @@ export interface OpenStateOptions {
   /** It must exist. */
   readonly directory: string;
   readonly role: string;
+  /** By the restore itself, which nothing else may get ahead of. */
+  readonly isRestoring?: boolean;
   /** Called once, when nothing more can be made durable. */
   readonly onStopped: (error: BlobSeerError) => void;
 }
 
 /** Throws `invalid-argument` for a directory of another role, or of a newer program. */
 export async function openState(options: OpenStateOptions): Promise<Environment> {
-  const { directory, role, onStopped } = options;
+  const { directory, role, isRestoring, onStopped } = options;
+  if (isRestoring !== true) await refuseHalfRestored(nodeDisk, directory);
   const state = new Environment({ file: path.join(directory, stateFile), onStopped });
   const table = state.table('entity');
   const wanted = `${role} ${formatVersion}`;
@@ -38,6 +43,13 @@ export async function openState(options: OpenStateOptions): Promise<Environment>
     'invalid-argument',
     `${directory} holds the state of "${found}", not of "${wanted}"`,
   );
+}
+
+/** Whose state it is, and of which format; undefined for a new one. */
+export function ownerOf(state: Environment): { role: string; format: number } | undefined {
+  const found = state.table('entity').get(formatKey)?.toString();
+  const [, role, format] = /^(\S+) (\d+)$/.exec(found ?? '') ?? [];
+  return role === undefined ? undefined : { role, format: Number(format) };
 }
 
 /** A number that is kept with the state: how many bytes there are, which id was the last one. */

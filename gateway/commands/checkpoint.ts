@@ -1,8 +1,8 @@
 /** `blobseer-s3 checkpoint`: copies of a data directory as of one moment, made while it is served. */
 import path from 'node:path';
-import { settleRestored } from '../../blobseer-client/index.ts';
 import { createCheckpoint } from '../../deploy/checkpoint/create.ts';
 import { deleteCheckpoints } from '../../deploy/checkpoint/delete.ts';
+import { kindOf, openSource } from '../../deploy/checkpoint/kinds.ts';
 import { findManifest, type Manifest, readManifests } from '../../deploy/checkpoint/manifest.ts';
 import type { Place } from '../../deploy/checkpoint/place.ts';
 import { openPlace } from '../../deploy/checkpoint/places.ts';
@@ -112,18 +112,22 @@ Examples:
 };
 
 async function create(call: Call, place: Place, keep: number | undefined): Promise<Manifest> {
-  const { config } = call;
-  const manifest = await withStorage(config, ({ blobseer, services }) =>
-    createCheckpoint({
+  const { dataDirectory: directory } = call.config;
+  const source = await openSource(directory);
+  let manifest: Manifest;
+  try {
+    manifest = await createCheckpoint({
       place,
-      directory: config.dataDirectory,
+      directory,
       sideFiles: [credentialsFile],
       software: packageVersion(),
-      beginCut: () => blobseer.beginCheckpoint(`checkpoint to ${place.name}`),
-      nowMs: () => services.clock.nowMs(),
+      source,
+      nowMs: Date.now,
       onProgress: (progress) => call.terminal.redraw(progressText(progress)),
-    }),
-  );
+    });
+  } finally {
+    await source.close();
+  }
   if (keep !== undefined) await keepNewest(place, keep);
   return manifest;
 }
@@ -168,6 +172,7 @@ async function verifyView(call: Call, place: Place, manifest: Manifest): Promise
   try {
     const view = path.join(place.workDirectory, 'view');
     await restoreInto(call, place, manifest, view);
+    if (manifest.kind !== 'embedded') return; // its pages are on other machines
     const report = await withStorage({ ...config, dataDirectory: view }, ({ blobseer, services }) =>
       blobseer.check({ references: services.namespace.references() }),
     );
@@ -198,15 +203,13 @@ function restoreInto(
   manifest: Manifest,
   directory: string,
 ): Promise<void> {
-  const { kind } = manifest;
-  if (kind !== 'embedded' && kind !== 'remote') {
-    throw new CommandError(`checkpoint ${manifest.epoch} is of a ${kind}, not of a gateway`);
-  }
+  const { databaseFile, settle } = kindOf(manifest.kind);
   return restoreCheckpoint({
     place,
     manifest,
     directory,
-    settle: (restored) => settleRestored(restored, kind),
+    databaseFile,
+    settle: (restored) => settle(restored, new Map()),
     onProgress: (progress) => terminal.redraw(progressText(progress)),
   });
 }

@@ -121,6 +121,19 @@ export class ClusterState {
   }
 }
 
+/** Inside a commit, after a restore: metadata providers are where these texts HOST:PORT say, in the same order. */
+export function moveGateways(
+  transaction: Transaction,
+  table: Table,
+  moves: ReadonlyMap<string, string>,
+): void {
+  const text = table.get(keys.gateways)?.toString() ?? '';
+  const [, list, rest] = /^(.*) (\(\d+ times\))$/.exec(text) ?? [];
+  if (list === undefined) return;
+  const moved = list.split(', ').map((address) => moves.get(address) ?? address);
+  transaction.put(table, keys.gateways, Buffer.from(`${moved.join(', ')} ${rest}`));
+}
+
 function describe({ gateways, replication }: ClusterOptions): string {
   return `${gateways.map(addressText).join(', ')} (${replication} times)`;
 }

@@ -4,7 +4,7 @@
  */
 import { BlobSeerError } from '../../errors.ts';
 import type { Store, Table, Transaction } from '../../store.ts';
-import { type Address, addressText } from '../remote-error.ts';
+import { type Address, addressOf, addressText } from '../remote-error.ts';
 
 const maxProviders = 65_535;
 
@@ -38,7 +38,7 @@ export class ProviderNumbers {
     this.#store.refresh();
     const text = this.#table.get(keyOf(number))?.toString();
     if (text === undefined) throw new BlobSeerError('corrupt', `no data provider ${number}`);
-    const address = parseAddress(text);
+    const address = addressOf(text);
     this.#addresses.set(number, address);
     return address;
   }
@@ -57,12 +57,6 @@ export class ProviderNumbers {
     transaction.put(this.#table, keyOf(number), Buffer.from(text));
     return number;
   }
-}
-
-function parseAddress(text: string): Address {
-  const colon = text.lastIndexOf(':');
-  const host = text.slice(0, colon).replace(/^\[(.*)\]$/, '$1');
-  return { host, port: Number(text.slice(colon + 1)) };
 }
 
 function keyOf(number: number): Buffer {

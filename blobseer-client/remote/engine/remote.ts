@@ -221,8 +221,6 @@ function partsOf(
     ids,
     instance,
     holds,
-    kind: 'remote',
-    filesIn: () => Promise.resolve([]),
     pageSizes: pageSize === undefined ? remotePageSizes : fixedPageSizes(pageSize),
     roles: {
       versionManager: versions,

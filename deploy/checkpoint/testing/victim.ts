@@ -1,14 +1,15 @@
 /**
  * A program to be killed by itself: `create DATA PLACE STEPS`, `restore PLACE TARGET STEPS`, `delete PLACE EPOCH STEPS`.
- * It prints `done` when it had more steps to live than it needed.
+ * It prints `done` when it had more steps to live than it needed; `endless` are enough.
  */
-import { openEmbedded, settleRestored } from '../../../blobseer-client/index.ts';
+import { openDirectorySource } from '../../../blobseer-client/embedded/directory-source.ts';
+import { createCheckpoint } from '../create.ts';
 import { deleteCheckpoints } from '../delete.ts';
 import { DirectoryPlace } from '../directory-place.ts';
+import { kindOf } from '../kinds.ts';
 import { findManifest } from '../manifest.ts';
 import { restoreCheckpoint } from '../restore.ts';
 import { MortalPlace } from './mortal-place.ts';
-import { checkpointOf } from './world.ts';
 
 const [action = '', first = '', second = '', steps = ''] = process.argv.slice(2);
 
@@ -16,18 +17,27 @@ const mortal = (folder: string): MortalPlace =>
   new MortalPlace(new DirectoryPlace(folder), Number(steps));
 
 if (action === 'create') {
-  const engine = await openEmbedded({ directory: first, role: 'tool' });
-  await checkpointOf(engine, first, mortal(second));
-  await engine.close();
+  const source = openDirectorySource(first);
+  await createCheckpoint({
+    place: mortal(second),
+    directory: first,
+    sideFiles: ['credentials'],
+    software: '0.0.0',
+    source,
+    nowMs: Date.now,
+    onProgress: () => undefined,
+  });
+  await source.close();
 } else if (action === 'restore') {
   const place = mortal(first);
   await restoreCheckpoint({
     place,
     manifest: await findManifest(new DirectoryPlace(first), undefined),
     directory: second,
+    databaseFile: 'blobseer.mdb',
     settle: async (directory) => {
       place.step();
-      await settleRestored(directory, 'embedded');
+      await kindOf('embedded').settle(directory, new Map());
       place.step();
     },
     onProgress: () => undefined,

@@ -1,20 +1,23 @@
 /** A data directory whose contents are known as of every commit. */
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { promisify } from 'node:util';
 import {
   type EmbeddedBlobSeer,
   openEmbedded,
   type SnapshotRef,
-  settleRestored,
 } from '../../../blobseer-client/index.ts';
-import { createCheckpoint } from '../create.ts';
 import { DirectoryPlace } from '../directory-place.ts';
-import type { Manifest } from '../manifest.ts';
+import { kindOf } from '../kinds.ts';
+import { findManifest, type Manifest } from '../manifest.ts';
 import type { Place } from '../place.ts';
 import { restoreCheckpoint } from '../restore.ts';
+
+const maker = path.join(import.meta.dirname, 'victim.js');
 
 interface Change {
   readonly sequence: number;
@@ -94,7 +97,7 @@ export class World {
   }
 
   checkpoint(place: Place): Promise<Manifest> {
-    return checkpointOf(this.engine, this.directory, place);
+    return checkpointOf(this.directory, place);
   }
 
   async close(): Promise<void> {
@@ -102,20 +105,10 @@ export class World {
   }
 }
 
-export function checkpointOf(
-  engine: EmbeddedBlobSeer,
-  directory: string,
-  place: Place,
-): Promise<Manifest> {
-  return createCheckpoint({
-    place,
-    directory,
-    sideFiles: ['credentials'],
-    software: '0.0.0',
-    beginCut: () => engine.beginCheckpoint('a test'),
-    nowMs: Date.now,
-    onProgress: () => undefined,
-  });
+/** By a program of its own: one that opened the directory a second time would share LMDB's state with the engine. */
+export async function checkpointOf(directory: string, place: Place): Promise<Manifest> {
+  await promisify(execFile)(process.execPath, [maker, 'create', directory, place.name, 'endless']);
+  return await findManifest(place, undefined);
 }
 
 export function restoreTo(place: Place, manifest: Manifest, directory: string): Promise<void> {
@@ -123,7 +116,8 @@ export function restoreTo(place: Place, manifest: Manifest, directory: string): 
     place,
     manifest,
     directory,
-    settle: (restored) => settleRestored(restored, 'embedded'),
+    databaseFile: 'blobseer.mdb',
+    settle: (restored) => kindOf('embedded').settle(restored, new Map()),
     onProgress: () => undefined,
   });
 }
