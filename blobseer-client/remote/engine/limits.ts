@@ -1,11 +1,11 @@
 /** Limits of the remote engine, in one place. */
 
 /** Pages of a write that follow each other go to the same providers, in one call, up to so many bytes. */
-export const stretchBytes = 2 ** 20;
+export const stretchBytes = 2 ** 19;
 /** Stretches of one write under way at once. */
 export const maxStretchesUnderWay = 8;
 /** Bytes of pages on their way to providers, of all writes of this process. */
-export const maxBytesUnderWay = 64 * 2 ** 20;
+export const maxBytesUnderWay = 24 * 2 ** 20;
 /** One read fetches pages that follow each other on the same providers, up to so many bytes. */
 export const remoteRunBytes = stretchBytes;
 /** Bytes that a reader fetches ahead of its consumer. */

@@ -1,5 +1,5 @@
 /**
- * The pages of one write on their way to data providers: collected into stretches of up to a megabyte, each
+ * The pages of one write on their way to data providers: collected into stretches of half a megabyte, each
  * stored on providers of its own, a bounded number at once. Nothing is sent before the intent says where to.
  */
 import { idKey } from '../../embedded/records.ts';
