@@ -9,7 +9,7 @@ export const maxBytesUnderWay = 24 * 2 ** 20;
 /** One read fetches pages that follow each other on the same providers, up to so many bytes. */
 export const remoteRunBytes = stretchBytes;
 /** Bytes that a reader fetches ahead of its consumer. */
-export const remoteReadAheadBytes = 4 * 2 ** 20;
+export const remoteReadAheadBytes = 2 * 2 ** 20;
 /** A snapshot of so few pages carries their addresses in its record: reading it asks no metadata provider. */
 export const maxRecordedLeaves = 16;
 /** Leaves of the trees read last, in blocks of `treeFanOut`. */
