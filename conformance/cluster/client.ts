@@ -56,7 +56,7 @@ interface KeyState {
 }
 
 const partBytes = 5 * 1024 * 1024;
-const maxVersions = 6;
+const maxVersions = 4;
 const readTimeoutMs = 120_000;
 
 export class Client {

@@ -8,7 +8,7 @@ test('any entity may be killed or hang: nothing is lost, and clients see only ma
   const report = await kills({
     rounds: 1,
     every: false,
-    writes: 40,
+    writes: 25,
     hungSeconds: 5,
     awaySeconds: 1,
     seed: chooseSeed(),

@@ -67,8 +67,8 @@ interface Event {
 
 const plainBucket = 'kills-plain';
 const versionedBucket = 'kills-versioned';
-const clientCount = 6;
-const keysPerClient = 5;
+const clientCount = 4;
+const keysPerClient = 4;
 const standstillTimeoutMs = 120_000;
 const settleTimeoutMs = 120_000;
 
