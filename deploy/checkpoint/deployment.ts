@@ -3,10 +3,13 @@
  * then the version manager, metadata, pages. What is taken later may have more than what refers to it, never less,
  * since gateways' holds keep everybody from releasing anything until all is copied. Nobody is stopped.
  */
+import { existsSync, readdirSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { CheckpointCut } from '../../blobseer-client/embedded/checkpoint-cut.ts';
+import { restoringFile } from '../../blobseer-client/embedded/directory.ts';
 import type { CheckpointSource } from '../../blobseer-client/embedded/directory-source.ts';
+import { BlobSeerError } from '../../blobseer-client/errors.ts';
 import { createCheckpoint } from './create.ts';
 import { deleteCheckpoints } from './delete.ts';
 import {
@@ -26,7 +29,7 @@ import { kindOf, openSource } from './kinds.ts';
 import { findManifest } from './manifest.ts';
 import type { Place } from './place.ts';
 import type { Progress } from './progress.ts';
-import { restoreCheckpoint } from './restore.ts';
+import { buildRestored, finishRestored } from './restore.ts';
 import { verifyBytes } from './verify.ts';
 
 const privateFile = 0o600;
@@ -157,16 +160,27 @@ export interface RestoreDeploymentOptions extends DeploymentPlace {
   readonly onProgress: MemberProgress;
 }
 
-/** Throws `invalid-argument`, before anything is written, when the checkpoint does not fit the members. */
+/**
+ * None of the directories is to be served before all are whole. Throws `invalid-argument`, before anything is
+ * written, when the checkpoint does not fit the members.
+ */
 export async function restoreDeployment(options: RestoreDeploymentOptions): Promise<void> {
   const { manifest, members, placeOf, onProgress } = options;
   const moves = movesTo(manifest, members);
+  const used = members.find(({ directory }) => isUsed(directory));
+  if (used !== undefined) {
+    throw new BlobSeerError(
+      'invalid-argument',
+      `${used.name} has data in ${used.directory}: nothing is restored over it`,
+    );
+  }
+  const directories = new Map(members.map(({ name, directory }) => [name, directory]));
   for (const { name, role, epoch } of manifest.members) {
-    const { directory } = members.find((member) => member.name === name)!;
+    const directory = directories.get(name)!; // `movesTo` knows them all
     const place = placeOf(name);
     const own = await findManifest(place, epoch);
     const { databaseFile, settle } = kindOf(role === 'gateway' ? 'remote' : role);
-    await restoreCheckpoint({
+    await buildRestored({
       place,
       manifest: own,
       directory,
@@ -175,6 +189,14 @@ export async function restoreDeployment(options: RestoreDeploymentOptions): Prom
       onProgress: (progress) => onProgress(name, progress),
     });
   }
+  for (const { name } of manifest.members) await finishRestored(directories.get(name)!);
+}
+
+/** By anything but a restore that was cut off. */
+function isUsed(directory: string): boolean {
+  if (!existsSync(directory)) return false;
+  const names = readdirSync(directory);
+  return names.length > 0 && !names.includes(restoringFile);
 }
 
 /** Throws `corrupt`, `not-found`. */

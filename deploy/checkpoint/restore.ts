@@ -33,11 +33,16 @@ export interface RestoreOptions {
 }
 
 export async function restoreCheckpoint(options: RestoreOptions): Promise<void> {
+  await buildRestored(options);
+  await finishRestored(options.directory);
+}
+
+/** All of it, but the directory is not to be served yet. */
+export async function buildRestored(options: RestoreOptions): Promise<void> {
   const { place, manifest, directory, settle } = options;
-  const marker = path.join(directory, restoringFile);
   try {
     await clear(directory);
-    await writeFile(marker, '', { mode: privateFile });
+    await writeFile(path.join(directory, restoringFile), '', { mode: privateFile });
     await syncFile(directory);
     const folders = new Folders(directory);
     await restoreFiles(options, folders);
@@ -49,7 +54,14 @@ export async function restoreCheckpoint(options: RestoreOptions): Promise<void> 
     await settle(directory);
     await syncFile(directory);
     await syncFile(path.dirname(path.resolve(directory)));
-    await rm(marker);
+  } catch (error) {
+    throw translateIoError(error, `cannot restore into ${directory}`);
+  }
+}
+
+export async function finishRestored(directory: string): Promise<void> {
+  try {
+    await rm(path.join(directory, restoringFile));
     await syncFile(directory);
   } catch (error) {
     throw translateIoError(error, `cannot restore into ${directory}`);

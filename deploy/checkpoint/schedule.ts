@@ -1,7 +1,6 @@
 /** Checkpoints at regular times, of which the newest few are kept. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { deleteCheckpoints } from './delete.ts';
-import type { Manifest } from './manifest.ts';
 import type { Place } from './place.ts';
 
 /** Deletes all but the newest. */
@@ -15,7 +14,7 @@ export interface ScheduleOptions {
   readonly signal: AbortSignal;
   readonly nowMs: () => number;
   /** Makes a checkpoint and deletes old ones. */
-  readonly run: () => Promise<Manifest>;
+  readonly run: () => Promise<void>;
   /** The next one is tried all the same. */
   readonly onFailed: (error: unknown) => void;
 }

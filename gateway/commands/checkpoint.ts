@@ -5,57 +5,61 @@ import { deleteCheckpoints } from '../../deploy/checkpoint/delete.ts';
 import { kindOf, openSource } from '../../deploy/checkpoint/kinds.ts';
 import { findManifest, type Manifest, readManifests } from '../../deploy/checkpoint/manifest.ts';
 import type { Place } from '../../deploy/checkpoint/place.ts';
-import { openPlace } from '../../deploy/checkpoint/places.ts';
 import type { Progress } from '../../deploy/checkpoint/progress.ts';
 import { restoreCheckpoint } from '../../deploy/checkpoint/restore.ts';
 import { keepNewest, schedule } from '../../deploy/checkpoint/schedule.ts';
 import { verifyBytes } from '../../deploy/checkpoint/verify.ts';
-import type { Config } from '../config.ts';
 import { credentialsFile } from '../root-user.ts';
 import { suggestion } from '../suggestion.ts';
-import { exitStatus, type Terminal } from '../terminal.ts';
+import { exitStatus } from '../terminal.ts';
+import {
+  type Call,
+  checkpointOptions,
+  deploymentPlaceAt,
+  durationMs,
+  epochOf,
+  keepOf,
+  placeAt,
+  progressText,
+  required,
+} from './checkpoint-call.ts';
+import {
+  createOfDeployment,
+  deleteOfDeployment,
+  deploymentSummary,
+  isOfDeployment,
+  listOfDeployment,
+  verifyOfDeployment,
+} from './checkpoint-deployment.ts';
 import {
   type Command,
   CommandError,
+  ConfigError,
   columns,
   configFrom,
-  dataOptions,
-  type ParsedArguments,
   parseArguments,
   UsageError,
 } from './command.ts';
 import { withStorage } from './tool.ts';
 import { packageVersion } from './version.ts';
 
-const options = {
-  ...dataOptions,
-  to: { type: 'string' },
-  from: { type: 'string' },
-  epoch: { type: 'string' },
-  every: { type: 'string' },
-  keep: { type: 'string' },
-  work: { type: 'string' },
-  json: { type: 'boolean' },
-  'endpoint-url': { type: 'string' },
-} as const;
-
-/** What every action is given. */
-interface Call {
-  readonly parsed: ParsedArguments;
-  readonly terminal: Terminal;
-  readonly config: Config;
-}
-
 const actions: Readonly<Record<string, (call: Call) => Promise<void>>> = {
   create: async (call) => {
-    const manifest = await create(call, placeAt(call, 'to'), keepOf(call));
-    call.terminal.redraw('');
-    call.terminal.print(summary(manifest));
+    call.terminal.print(await create(call));
   },
-  list,
-  verify,
+  list: async (call) => {
+    const at = deploymentPlaceAt(call, 'from');
+    await ((await isOfDeployment(at)) ? listOfDeployment(call, at) : list(call, at.place));
+  },
+  verify: async (call) => {
+    const at = deploymentPlaceAt(call, 'from');
+    await ((await isOfDeployment(at)) ? verifyOfDeployment(call, at) : verify(call, at.place));
+  },
   restore,
-  delete: remove,
+  delete: async (call) => {
+    const at = deploymentPlaceAt(call, 'from');
+    await ((await isOfDeployment(at)) ? deleteOfDeployment(call, at) : remove(call, at.place));
+  },
   schedule: scheduled,
 };
 const actionNames = Object.keys(actions);
@@ -63,8 +67,8 @@ const actionNames = Object.keys(actions);
 export const checkpoint: Command = {
   name: 'checkpoint',
   summary: 'makes, lists, verifies, restores and deletes checkpoints of the data directory',
-  help: `Usage: blobseer-s3 checkpoint create   --data DIR --to PLACE [--keep N]
-       blobseer-s3 checkpoint schedule --data DIR --to PLACE --every 1h [--keep N]
+  help: `Usage: blobseer-s3 checkpoint create   --data DIR | --deployment FILE  --to PLACE [--keep N]
+       blobseer-s3 checkpoint schedule --data DIR | --deployment FILE  --to PLACE --every 1h [--keep N]
        blobseer-s3 checkpoint list     --from PLACE [--json]
        blobseer-s3 checkpoint verify   --from PLACE [--epoch N] [--work DIR]
        blobseer-s3 checkpoint restore  --from PLACE [--epoch N] --to NEWDIR
@@ -73,7 +77,10 @@ export const checkpoint: Command = {
 A checkpoint is the whole directory as of one commit. It is made while a server runs: writers wait for one
 small commit, however much there is. A PLACE is a directory or s3://BUCKET/PREFIX. It keeps checkpoints of one data
 directory, each with its number (epoch); they share what is equal. In a directory on the file system of the data,
-page files are hard links: quick, and no help when that disk dies.
+page files are hard links: quick, and no help when that disk dies. The directory may also be an entity's.
+
+With --deployment FILE it is made of all members of a deployment on this machine: gateways first, so that all they
+name is in it. "blobseer-s3 deploy start FILE --from PLACE" brings it back, here or on other addresses.
 
 "verify" reads all of a checkpoint, and where PLACE is a directory (or with --work DIR) checks it as "blobseer-s3
 check" does. "restore" takes the newest one unless told otherwise, and refuses what is damaged or does not fit.
@@ -82,13 +89,13 @@ Exit status: 0 done, 1 failed or damaged, 2 wrong usage.
 
 Options:
   --data DIR           the data directory (default ./data)
+  --deployment FILE    the file of a deployment, as "blobseer-s3 deploy" is given it
   --to, --from PLACE   where checkpoints are kept; of restore, --to is the new data directory
   --epoch N            which checkpoint; the newest by default
   --keep N             after it has been made, delete all but the newest N
   --every TIME         30m, 1h, 1d: how often; it runs until SIGTERM or Ctrl-C
   --work DIR           where a bucket's checkpoints are unpacked for a while (default: in the data directory)
   --endpoint-url URL   of the bucket; AWS by default
-  --blobseer FILE      the configuration file of the BlobSeer that has the pages
   --config FILE        a configuration file
 
 Examples:
@@ -97,7 +104,7 @@ Examples:
   blobseer-s3 checkpoint restore --from /backup/blobseer-s3 --to /srv/again`,
 
   async run(args, terminal) {
-    const parsed = parseArguments(args, options);
+    const parsed = parseArguments(args, checkpointOptions);
     const [name, surplus] = parsed.positionals;
     const action = name === undefined ? undefined : actions[name];
     if (action === undefined) {
@@ -111,30 +118,41 @@ Examples:
   },
 };
 
-async function create(call: Call, place: Place, keep: number | undefined): Promise<Manifest> {
-  const { dataDirectory: directory } = call.config;
-  const source = await openSource(directory);
-  let manifest: Manifest;
+/** Resolves with what is to be said of it. */
+async function create(call: Call): Promise<string> {
+  if (call.parsed.flags.deployment !== undefined) {
+    return deploymentSummary(await createOfDeployment(call));
+  }
+  const place = placeAt(call, 'to');
+  const keep = keepOf(call);
+  const manifest = await createAt(call, place);
+  if (keep !== undefined) await keepNewest(place, keep);
+  call.terminal.redraw('');
+  return summary(manifest);
+}
+
+async function createAt({ config, terminal }: Call, place: Place): Promise<Manifest> {
+  const { dataDirectory: directory } = config;
+  const source = await openSource(directory).catch((error: Error) => {
+    throw new ConfigError(`data: ${error.message}`);
+  });
   try {
-    manifest = await createCheckpoint({
+    return await createCheckpoint({
       place,
       directory,
       sideFiles: [credentialsFile],
       software: packageVersion(),
       source,
       nowMs: Date.now,
-      onProgress: (progress) => call.terminal.redraw(progressText(progress)),
+      onProgress: (progress) => terminal.redraw(progressText(progress)),
     });
   } finally {
     await source.close();
   }
-  if (keep !== undefined) await keepNewest(place, keep);
-  return manifest;
 }
 
-async function list(call: Call): Promise<void> {
-  const { parsed, terminal } = call;
-  const manifests = await readManifests(placeAt(call, 'from'));
+async function list({ parsed, terminal }: Call, place: Place): Promise<void> {
+  const manifests = await readManifests(place);
   if (parsed.flags.json !== undefined) {
     terminal.print(JSON.stringify(manifests, undefined, 2));
     return;
@@ -153,9 +171,8 @@ async function list(call: Call): Promise<void> {
   terminal.print(rows.length === 0 ? 'no checkpoints' : columns([names, ...rows]));
 }
 
-async function verify(call: Call): Promise<void> {
+async function verify(call: Call, place: Place): Promise<void> {
   const { parsed, terminal } = call;
-  const place = placeAt(call, 'from');
   const manifest = await findManifest(place, epochOf(call));
   const onProgress = (progress: Progress) => terminal.redraw(progressText(progress));
   const work = parsed.flags.work?.[0];
@@ -189,7 +206,11 @@ async function verifyView(call: Call, place: Place, manifest: Manifest): Promise
 
 async function restore(call: Call): Promise<void> {
   const { terminal } = call;
-  const place = placeAt(call, 'from');
+  const at = deploymentPlaceAt(call, 'from');
+  if (await isOfDeployment(at)) {
+    throw new CommandError('it is of a deployment: "blobseer-s3 deploy start FILE --from PLACE"');
+  }
+  const { place } = at;
   const manifest = await findManifest(place, epochOf(call));
   const directory = path.resolve(terminal.workingDirectory, required(call, 'to', 'NEWDIR'));
   await restoreInto(call, place, manifest, directory);
@@ -214,8 +235,7 @@ function restoreInto(
   });
 }
 
-async function remove(call: Call): Promise<void> {
-  const place = placeAt(call, 'from');
+async function remove(call: Call, place: Place): Promise<void> {
   const epoch = epochOf(call);
   if (epoch === undefined) throw new UsageError('--epoch N is needed');
   const { removed } = await deleteCheckpoints(place, () => [epoch]);
@@ -224,8 +244,6 @@ async function remove(call: Call): Promise<void> {
 
 async function scheduled(call: Call): Promise<void> {
   const { terminal } = call;
-  const place = placeAt(call, 'to');
-  const keep = keepOf(call);
   const everyMs = durationMs(required(call, 'every', 'TIME'));
   const stopping = new AbortController();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -235,64 +253,12 @@ async function scheduled(call: Call): Promise<void> {
     everyMs,
     signal: stopping.signal,
     nowMs: Date.now,
-    run: async () => {
-      const manifest = await create(call, place, keep);
-      terminal.redraw('');
-      terminal.print(summary(manifest));
-      return manifest;
-    },
+    run: async () => terminal.print(await create(call)),
     onFailed: (error) => {
       const reason = error instanceof Error ? error.message : String(error);
       terminal.complain(`blobseer-s3 checkpoint: ${reason}; the next is made all the same`);
     },
   });
-}
-
-function placeAt(call: Call, flag: 'to' | 'from'): Place {
-  const { parsed, terminal, config } = call;
-  const work = parsed.flags.work?.[0] ?? path.join(config.dataDirectory, 'checkpoint-work');
-  return openPlace(required(call, flag, 'PLACE'), {
-    workingDirectory: terminal.workingDirectory,
-    environment: terminal.environment,
-    endpointUrl: parsed.flags['endpoint-url']?.[0],
-    workDirectory: path.resolve(terminal.workingDirectory, work),
-  });
-}
-
-function required({ parsed }: Call, flag: string, value: string): string {
-  const given = parsed.flags[flag]?.[0];
-  if (given === undefined || given === '') throw new UsageError(`--${flag} ${value} is needed`);
-  return given;
-}
-
-function epochOf({ parsed }: Call): number | undefined {
-  const text = parsed.flags.epoch?.[0];
-  if (text === undefined || text === 'latest') return undefined;
-  return positive(text, '--epoch');
-}
-
-function keepOf({ parsed }: Call): number | undefined {
-  const text = parsed.flags.keep?.[0];
-  return text === undefined ? undefined : positive(text, '--keep');
-}
-
-function positive(text: string, flag: string): number {
-  const value = /^\d{1,8}$/.test(text) ? Number(text) : 0;
-  if (value === 0) throw new UsageError(`${flag} must be a positive number, not "${text}"`);
-  return value;
-}
-
-function durationMs(text: string): number {
-  const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
-  const unitMs = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[unit ?? ''];
-  if (unitMs === undefined || Number(count) === 0) {
-    throw new UsageError(`--every must be a time like 30m, 1h or 1d, not "${text}"`);
-  }
-  return Number(count) * unitMs;
-}
-
-function progressText({ what, done, total }: Progress): string {
-  return total === undefined ? `${what}: ${done}` : `${what}: ${done} of ${total}`;
 }
 
 function summary({ epoch, database, files, addedBytes }: Manifest): string {

@@ -14,6 +14,10 @@ export const deployOptions = {
   lines: { type: 'string' },
   'delete-data': { type: 'string' },
   out: { type: 'string' },
+  checkpoint: { type: 'string' },
+  from: { type: 'string' },
+  epoch: { type: 'string' },
+  'endpoint-url': { type: 'string' },
 } as const;
 export type DeployFlag = keyof typeof deployOptions;
 

@@ -1,6 +1,9 @@
 /** The target local of `blobseer-s3 deploy`: all of it on this machine. */
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { restoreDeployment } from '../../deploy/checkpoint/deployment.ts';
+import { findDeployment } from '../../deploy/checkpoint/deployment-manifest.ts';
+import { openPlace } from '../../deploy/checkpoint/places.ts';
 import {
   type Credentials,
   findCredentials,
@@ -8,6 +11,7 @@ import {
 } from '../../deploy/local/credentials.ts';
 import { deleteData, localStatus, restartMember, stopLocal } from '../../deploy/local/down.ts';
 import { layoutOf, logOf, storageOf, supervisorName } from '../../deploy/local/layout.ts';
+import { locatedMembers } from '../../deploy/local/located-members.ts';
 import { followLogs, LogReader } from '../../deploy/local/logs.ts';
 import { isCurrent, prepare } from '../../deploy/local/prepare.ts';
 import { readRecord } from '../../deploy/local/record.ts';
@@ -19,6 +23,8 @@ import { systemClock } from '../clock.ts';
 import { lockDirectory } from '../directory-lock.ts';
 import { suggestion } from '../suggestion.ts';
 import { exitStatus } from '../terminal.ts';
+import { deploymentPlace, progressText } from './checkpoint-call.ts';
+import { checkpointDeployment, deploymentSummary } from './checkpoint-deployment.ts';
 import { CommandError, UsageError } from './command.ts';
 import { type DeployAction, type DeployCall, numberOf } from './deploy-action.ts';
 import { readyText, statusText } from './deploy-text.ts';
@@ -29,6 +35,8 @@ const maxTimeoutSeconds = 3600;
 const defaultLines = 100;
 const maxLines = 100_000;
 const watchEveryMs = 2000;
+const newestEpoch = 0;
+const maxEpoch = 99_999_999;
 const clearScreen = '\u001b[H\u001b[2J';
 
 export const localActions: Readonly<Record<string, DeployAction>> = {
@@ -36,15 +44,16 @@ export const localActions: Readonly<Record<string, DeployAction>> = {
   status: { flags: ['json', 'watch'], run: status },
   logs: { flags: ['follow', 'lines'], takesMember: true, run: logs },
   restart: { flags: [], takesMember: true, run: restart },
-  stop: { flags: [], run: stop },
-  start: { flags: ['timeout'], run: start },
+  stop: { flags: ['checkpoint', 'endpoint-url'], run: stop },
+  start: { flags: ['timeout', 'from', 'epoch', 'endpoint-url'], run: start },
   down: { flags: ['delete-data'], run: down },
 };
 
 const directoryOf = ({ description, file }: DeployCall): string =>
   storageOf(description, path.dirname(file));
 
-async function up(call: DeployCall): Promise<number> {
+/** With the data of a checkpoint, where there is none here yet. */
+async function up(call: DeployCall, from?: string): Promise<number> {
   const { description, file, terminal } = call;
   const sources = {
     fileDirectory: path.dirname(file),
@@ -54,10 +63,14 @@ async function up(call: DeployCall): Promise<number> {
       return { accessKey, secretKey: secret };
     },
   };
-  return begin(call, (directory) => findCredentials(description, layoutOf(directory), sources));
+  const credentialsFor = (directory: string) =>
+    findCredentials(description, layoutOf(directory), sources);
+  return begin(call, credentialsFor, from);
 }
 
 async function start(call: DeployCall): Promise<number> {
+  const from = call.flag('from');
+  if (from !== undefined) return await up(call, from);
   if (readRecord(directoryOf(call)) === undefined) {
     throw new CommandError(`${call.description.name} was never up: use "deploy up"`);
   }
@@ -67,6 +80,7 @@ async function start(call: DeployCall): Promise<number> {
 async function begin(
   call: DeployCall,
   credentialsFor: (directory: string) => Credentials,
+  from?: string,
 ): Promise<number> {
   const { description, terminal, flag } = call;
   const seconds = numberOf(flag('timeout'), 'timeout', defaultTimeoutSeconds, maxTimeoutSeconds);
@@ -74,6 +88,9 @@ async function begin(
   makePrivateDirectory(directoryOf(call));
   const directory = directoryOf(call);
   const running = await runningStatus(directory);
+  if (running !== undefined && from !== undefined) {
+    throw new CommandError(`${description.name} is up already: it has its data`);
+  }
   if (running !== undefined) {
     const isSame = isCurrent(planLocal(description, directory, { wantsNamespaces }));
     const changes = 'what has changed in the file since takes effect after "stop" and "up"';
@@ -82,6 +99,7 @@ async function begin(
     return exitStatus.ok;
   }
   await prepareUnderLock(call, directory, credentialsFor, wantsNamespaces);
+  if (from !== undefined) await restoreTo(call, directory, from);
   const report = async (): Promise<void> => {
     const onProgress = (ready: number, all: number) =>
       terminal.redraw(`${ready} of ${all} members are ready`);
@@ -119,6 +137,36 @@ async function prepareUnderLock(
   } finally {
     lock.release();
   }
+}
+
+function placeNamed({ terminal, flag }: DeployCall, directory: string, text: string) {
+  return deploymentPlace(text, (name) =>
+    openPlace(name, {
+      workingDirectory: terminal.workingDirectory,
+      environment: terminal.environment,
+      endpointUrl: flag('endpoint-url'),
+      workDirectory: directory,
+    }),
+  );
+}
+
+function checkpointTo(call: DeployCall, directory: string, to: string) {
+  return checkpointDeployment(directory, placeNamed(call, directory, to), call.terminal);
+}
+
+async function restoreTo(call: DeployCall, directory: string, from: string): Promise<void> {
+  const { terminal, flag } = call;
+  const at = placeNamed(call, directory, from);
+  const epoch = numberOf(flag('epoch'), 'epoch', newestEpoch, maxEpoch);
+  const wanted = epoch === newestEpoch ? undefined : epoch;
+  const members = locatedMembers(directory, readRecord(directory)?.members ?? []);
+  await restoreDeployment({
+    ...at,
+    manifest: await findDeployment(at.place, wanted),
+    members,
+    onProgress: (member, progress) => terminal.redraw(progressText(progress, member)),
+  });
+  terminal.redraw('');
 }
 
 async function runningStatus(directory: string): Promise<DeploymentStatus | undefined> {
@@ -175,7 +223,14 @@ async function restart(call: DeployCall): Promise<number> {
 
 async function stop(call: DeployCall): Promise<number> {
   const directory = directoryOf(call);
+  const to = call.flag('checkpoint');
+  // The long part while it runs; what has changed since is copied when nothing changes any more.
+  if (to !== undefined) await checkpointTo(call, directory, to);
   await stopLocal(directory);
+  if (to !== undefined) {
+    const manifest = await checkpointTo(call, directory, to);
+    call.terminal.print(deploymentSummary(manifest));
+  }
   call.terminal.print(`${call.description.name} is stopped; its data is in ${directory}.`);
   return exitStatus.ok;
 }

@@ -1,13 +1,6 @@
 /** `blobseer-s3 deploy`: whole deployments of BlobSeer and its gateways, from one file. */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import {
-  type Description,
-  DescriptionError,
-  readDescription,
-} from '../../deploy/description/description.ts';
 import { supervise } from '../../deploy/local/supervisor.ts';
-import { ConfigError } from '../config.ts';
 import { lockDirectory } from '../directory-lock.ts';
 import { createLog, flushLog } from '../log.ts';
 import { suggestion } from '../suggestion.ts';
@@ -18,6 +11,7 @@ import { ec2Actions, nimbusActions } from './deploy-clouds.ts';
 import { generateActions } from './deploy-generate.ts';
 import { localActions } from './deploy-local.ts';
 import { sshActions } from './deploy-ssh.ts';
+import { describedIn } from './deployment-file.ts';
 
 const lockWaitSeconds = 60;
 
@@ -37,8 +31,8 @@ export const deploy: Command = {
        blobseer-s3 deploy status FILE [--json] [--watch]
        blobseer-s3 deploy logs FILE [MEMBER] [--follow] [--lines N]
        blobseer-s3 deploy restart FILE MEMBER
-       blobseer-s3 deploy stop FILE
-       blobseer-s3 deploy start FILE [--timeout SECONDS]
+       blobseer-s3 deploy stop FILE [--checkpoint PLACE]
+       blobseer-s3 deploy start FILE [--timeout SECONDS] [--from PLACE [--epoch N]]
        blobseer-s3 deploy down FILE [--delete-data NAME]
        blobseer-s3 deploy generate FILE --target TARGET --out DIR
        blobseer-s3 deploy secrets FILE --target TARGET --out DIR
@@ -63,6 +57,9 @@ Options:
   --watch             status: again and again
   --follow            logs: go on with what comes
   --lines N           logs: the last N lines of each (default 100)
+  --checkpoint PLACE  stop: make a checkpoint of all members (docs/OPERATIONS.md), of what runs and of what is left
+  --from PLACE        start: with the data of a checkpoint, the newest or that of --epoch; here, or on other addresses
+  --endpoint-url URL  of the bucket, where PLACE is s3://BUCKET/PREFIX
   --out DIR           generate, secrets: where to write
   --delete-data NAME  down: remove all data too; NAME is that of the deployment, to be sure
 
@@ -107,16 +104,6 @@ Examples:
     return action.run({ terminal, file, description, flag, member });
   },
 };
-
-function describedIn(file: string): Description {
-  try {
-    return readDescription(readFileSync(file, 'utf8'));
-  } catch (error) {
-    if (error instanceof DescriptionError) throw new ConfigError(`${file}, ${error.message}`);
-    if (!(error instanceof Error && 'code' in error)) throw error;
-    throw new ConfigError(`cannot read ${file}: ${error.message}`);
-  }
-}
 
 /** What `up` starts, as a process of its own. */
 async function supervisorOf(directory: string): Promise<number> {
