@@ -2,11 +2,10 @@
  * A program to be killed by itself: `create DATA PLACE STEPS`, `restore PLACE TARGET STEPS`, `delete PLACE EPOCH STEPS`.
  * It prints `done` when it had more steps to live than it needed; `endless` are enough.
  */
-import { openDirectorySource } from '../../../blobseer-client/embedded/directory-source.ts';
 import { createCheckpoint } from '../create.ts';
 import { deleteCheckpoints } from '../delete.ts';
 import { DirectoryPlace } from '../directory-place.ts';
-import { kindOf } from '../kinds.ts';
+import { kindOf, openSource } from '../kinds.ts';
 import { findManifest } from '../manifest.ts';
 import { restoreCheckpoint } from '../restore.ts';
 import { MortalPlace } from './mortal-place.ts';
@@ -17,7 +16,7 @@ const mortal = (folder: string): MortalPlace =>
   new MortalPlace(new DirectoryPlace(folder), Number(steps));
 
 if (action === 'create') {
-  const source = openDirectorySource(first);
+  const source = await openSource(first);
   await createCheckpoint({
     place: mortal(second),
     directory: first,

@@ -112,12 +112,13 @@ export async function checkpointOf(directory: string, place: Place): Promise<Man
 }
 
 export function restoreTo(place: Place, manifest: Manifest, directory: string): Promise<void> {
+  const { databaseFile, settle } = kindOf(manifest.kind);
   return restoreCheckpoint({
     place,
     manifest,
     directory,
-    databaseFile: 'blobseer.mdb',
-    settle: (restored) => kindOf('embedded').settle(restored, new Map()),
+    databaseFile,
+    settle: (restored) => settle(restored, new Map()),
     onProgress: () => undefined,
   });
 }
