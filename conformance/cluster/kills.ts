@@ -10,16 +10,12 @@
 import assert from 'node:assert/strict';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { S3Client } from '@aws-sdk/client-s3';
-import { Contents } from '../durability/contents.ts';
 import { chooseSeed, SeededRandom } from '../durability/seeded-random.ts';
 import { BlobSeer } from '../harness/blobseer.ts';
-import { clearBucket, emptyBucket } from '../harness/buckets.ts';
 import type { Entity } from '../harness/entity.ts';
 import { Gateway } from '../harness/gateway.ts';
-import { send } from '../harness/http.ts';
-import { makeClient } from '../harness/target.ts';
-import { Client, type Failure } from './client.ts';
+import type { Failure } from './client.ts';
+import { Load } from './load.ts';
 
 export interface KillOptions {
   readonly seed: number;
@@ -65,13 +61,6 @@ interface Event {
   readonly mayMiss: ((problem: string) => boolean) | undefined;
 }
 
-const plainBucket = 'kills-plain';
-const versionedBucket = 'kills-versioned';
-const clientCount = 4;
-const keysPerClient = 4;
-const standstillTimeoutMs = 120_000;
-const settleTimeoutMs = 120_000;
-
 export async function kills(options: KillOptions): Promise<KillReport> {
   const began = performance.now();
   const log = (line: string) =>
@@ -81,7 +70,18 @@ export async function kills(options: KillOptions): Promise<KillReport> {
   try {
     const gateway = await Gateway.start({ workers: 2, env: blobseer.environment });
     try {
-      return await new KillRun({ ...options, log }, blobseer, gateway).run();
+      const random = new SeededRandom(options.seed);
+      const load = await Load.open({
+        target: gateway,
+        seed: options.seed,
+        random,
+        clients: 4,
+        keysPerClient: 4,
+        log,
+      });
+      const report = await new KillRun({ ...options, log }, blobseer, load, random).run();
+      load.close();
+      return report;
     } finally {
       await gateway.remove();
     }
@@ -95,37 +95,17 @@ export async function kills(options: KillOptions): Promise<KillReport> {
 class KillRun {
   readonly #options: KillOptions;
   readonly #blobseer: BlobSeer;
-  readonly #gateway: Gateway;
+  readonly #load: Load;
   readonly #random: SeededRandom;
-  readonly #s3: S3Client;
-  readonly #clients: Client[];
-  #onStored: (beganMs: number) => void = () => undefined;
 
-  constructor(options: KillOptions, blobseer: BlobSeer, gateway: Gateway) {
+  constructor(options: KillOptions, blobseer: BlobSeer, load: Load, random: SeededRandom) {
     this.#options = options;
     this.#blobseer = blobseer;
-    this.#gateway = gateway;
-    this.#random = new SeededRandom(options.seed);
-    // The SDK's own number of attempts.
-    this.#s3 = makeClient(gateway.endpoint, gateway.credentials, { maxAttempts: 3 });
-    const contents = new Contents(options.seed);
-    this.#clients = Array.from({ length: clientCount }, (_, index) => {
-      const isVersioned = index % 2 === 1;
-      return new Client({
-        s3: this.#s3,
-        contents,
-        random: this.#random.fork(),
-        name: `client ${index}`,
-        bucket: isVersioned ? versionedBucket : plainBucket,
-        isVersioned,
-        keyCount: keysPerClient,
-        onStored: (beganMs) => this.#onStored(beganMs),
-      });
-    });
+    this.#load = load;
+    this.#random = random;
   }
 
   async run(): Promise<KillReport> {
-    await this.#createBuckets();
     const events: EventReport[] = [];
     for (let round = 0; round < this.#options.rounds; round += 1) {
       for (const event of this.#events()) {
@@ -134,9 +114,10 @@ class KillRun {
         events.push(report);
       }
     }
-    await this.#spaceReturns();
-    this.#s3.destroy();
-    const { writes, reads } = this.#sums();
+    await this.#load.clear();
+    await this.#blobseer.untilLeft({ pages: 0, nodes: 0 });
+    this.#options.log?.('all space has come back');
+    const { writes, reads } = this.#load.sums();
     return { events, acknowledged: writes, reads };
   }
 
@@ -186,33 +167,30 @@ class KillRun {
   }
 
   async #happens(event: Event): Promise<EventReport> {
-    await this.#underLoad(() => this.#untilWritten(this.#options.writes));
-    const before = this.#sums();
-    const failuresBefore = this.#failures().length;
-    let secondsToWrite = Number.NaN;
-    await this.#underLoad(async () => {
-      const atMs = performance.now();
-      this.#onStored = (beganMs) => {
-        if (beganMs < atMs || !Number.isNaN(secondsToWrite)) return;
-        secondsToWrite = Math.round(performance.now() - atMs) / 1000;
-      };
+    const { writes } = this.#options;
+    const load = this.#load;
+    await load.during(() => load.untilWritten(writes));
+    const before = load.sums();
+    const failuresBefore = load.failures().length;
+    let secondsToWrite = () => Number.NaN;
+    await load.during(async () => {
+      secondsToWrite = load.secondsToWrite();
       await event.begin();
-      const goal = this.#untilWritten(this.#options.writes);
-      await Promise.all([goal, delay(event.leastSeconds * 1000)]);
+      await Promise.all([load.untilWritten(writes), delay(event.leastSeconds * 1000)]);
     });
-    if (!event.isManager) await this.#verify(`while ${event.entity.name} is down`);
-    if (event.mayMiss !== undefined) await this.#check(event.name, event.mayMiss);
+    if (!event.isManager) await load.verify(`while ${event.entity.name} is down`);
+    if (event.mayMiss !== undefined) await load.check(event.name, event.mayMiss);
     await event.end();
-    await this.#underLoad(() => this.#untilWritten(this.#options.writes));
-    await this.#verify(`after ${event.name}`);
-    await this.#check(`after ${event.name}`, () => false);
-    const after = this.#sums();
-    const failures = this.#failures().slice(failuresBefore);
+    await load.during(() => load.untilWritten(writes));
+    await load.verify(`after ${event.name}`);
+    await load.check(`after ${event.name}`);
+    const after = load.sums();
+    const failures = load.failures().slice(failuresBefore);
     const count = (kind: Failure['kind']) => failures.filter((one) => one.kind === kind).length;
     for (const { kind, message } of failures) this.#options.log?.(`failed ${kind}: ${message}`);
     const report = {
       event: event.name,
-      secondsToWrite,
+      secondsToWrite: secondsToWrite(),
       acknowledged: after.writes - before.writes,
       reads: after.reads - before.reads,
       failedWrites: count('write'),
@@ -224,97 +202,6 @@ class KillRun {
     if (!holdsUpWrites) assert.equal(report.failedWrites, 0, told);
     return report;
   }
-
-  async #createBuckets(): Promise<void> {
-    const { endpoint, credentials } = this.#gateway;
-    const target = { endpoint, credentials, region: 'us-east-1' };
-    for (const bucket of [plainBucket, versionedBucket]) {
-      const answer = await send(target, { method: 'PUT', path: `/${bucket}` });
-      assert.equal(answer.status, 200, answer.text);
-    }
-    const answer = await send(target, {
-      method: 'PUT',
-      path: `/${versionedBucket}?versioning`,
-      body: '<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>',
-    });
-    assert.equal(answer.status, 200, answer.text);
-  }
-
-  /** Runs `work` while all clients are at work; the first that reads what was not written ends it. */
-  async #underLoad(work: () => Promise<void>): Promise<void> {
-    const ending = new AbortController();
-    const running = Promise.all(this.#clients.map((client) => client.run(ending.signal)));
-    try {
-      await Promise.race([work(), running]);
-    } finally {
-      ending.abort();
-      await running;
-    }
-  }
-
-  async #untilWritten(count: number): Promise<void> {
-    const goal = this.#sums().writes + count;
-    const deadline = Date.now() + standstillTimeoutMs;
-    while (this.#sums().writes < goal) {
-      if (Date.now() > deadline) throw new Error(`writes stand still: ${this.#latestFailure()}`);
-      await delay(20);
-    }
-  }
-
-  async #verify(when: string): Promise<void> {
-    await Promise.all(this.#clients.map((client) => client.verifyAll()));
-    this.#options.log?.(`everything is there ${when}`);
-  }
-
-  /** What a provider missed is told to it when it is back, and what nobody needs is released: not at once. */
-  async #check(when: string, mayMiss: (problem: string) => boolean): Promise<void> {
-    const deadline = Date.now() + settleTimeoutMs;
-    for (;;) {
-      const { status, output } = await this.#gateway.check();
-      assert.ok(status === 0 || status === 1, `check ${when}: ${output}`);
-      const problems = problemsIn(output);
-      const others = problems.filter((problem) => !mayMiss(problem));
-      if (others.length === 0) {
-        this.#options.log?.(`check ${when}: ${problems.length} problems are named, as they may be`);
-        return;
-      }
-      if (Date.now() > deadline) assert.fail(`check ${when}: ${output}`);
-      await delay(1000);
-    }
-  }
-
-  async #spaceReturns(): Promise<void> {
-    const s3 = makeClient(this.#gateway.endpoint, this.#gateway.credentials);
-    for (const bucket of [plainBucket, versionedBucket]) {
-      await clearBucket(s3, bucket);
-      await emptyBucket(s3, bucket);
-    }
-    s3.destroy();
-    await this.#blobseer.untilLeft({ pages: 0, nodes: 0 });
-    this.#options.log?.('all space has come back');
-  }
-
-  #sums() {
-    return {
-      writes: this.#clients.reduce((sum, client) => sum + client.writes, 0),
-      reads: this.#clients.reduce((sum, client) => sum + client.reads, 0),
-    };
-  }
-
-  #failures(): Failure[] {
-    return this.#clients.flatMap((client) => client.failures);
-  }
-
-  #latestFailure(): string {
-    return this.#failures().at(-1)?.message ?? 'nothing failed';
-  }
-}
-
-/** The lines of a report that are neither counts nor the verdict. */
-function problemsIn(output: string): string[] {
-  const lines = output.split('\n').filter((line) => line !== '');
-  const counts = lines.findIndex((line) => line.startsWith('problems'));
-  return lines.slice(counts + 1, -1);
 }
 
 if (process.argv[1] === import.meta.filename) {

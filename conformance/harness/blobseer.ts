@@ -2,13 +2,12 @@
  * A whole BlobSeer of our entities on this machine, for gateways to keep their pages in. All metadata
  * providers have one port, as its configuration file wants it, and loopback addresses of their own.
  */
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Entity, type Role } from './entity.ts';
+import { freePort, loopback } from './ports.ts';
 
 export interface BlobSeerOptions {
   readonly metadataProviders?: number;
@@ -23,10 +22,6 @@ export interface BlobSeerOptions {
  */
 export const isOnBlobSeer = process.env.BLOBSEER_S3_BLOBSEER !== undefined;
 
-const loopback = '127.0.0.1';
-/** Linux takes ports from 32,768 on for connections: below, an entity that is started again finds its own free. */
-const ports = { first: 10_000, count: 20_000 };
-const portAttempts = 100;
 const megabytes = { pages: 8192, nodes: 1024 };
 const joinTimeoutMs = 60_000;
 const emptyTimeoutMs = 120_000;
@@ -167,25 +162,3 @@ async function counts(entities: readonly Entity[], name: string): Promise<number
 const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0);
 
 const configFileIn = (folder: string): string => path.join(folder, 'blobseer.cfg');
-
-/** One that is free on all of the addresses. */
-async function freePort(hosts: readonly string[] = [loopback]): Promise<number> {
-  for (let attempt = 0; attempt < portAttempts; attempt += 1) {
-    const port = ports.first + Math.floor(Math.random() * ports.count);
-    const free = await Promise.all(hosts.map((host) => isFree(host, port)));
-    if (free.every(Boolean)) return port;
-  }
-  throw new Error(`no free port in ${portAttempts} attempts`);
-}
-
-async function isFree(host: string, port: number): Promise<boolean> {
-  const server = createServer().listen(port, host);
-  try {
-    await once(server, 'listening');
-  } catch {
-    return false;
-  }
-  server.close();
-  await once(server, 'close');
-  return true;
-}

@@ -35,7 +35,9 @@ export interface GatewayOptions {
 
 export interface CommandResult {
   readonly status: number | null;
+  /** With what it complained of. */
   readonly output: string;
+  readonly stdout: string;
 }
 
 export const rootCredentials: Credentials = {
@@ -82,14 +84,16 @@ export async function runCommand(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  let stdout = '';
   child.stdout.on('data', (bytes: Buffer) => {
     output += bytes.toString();
+    stdout += bytes.toString();
   });
   child.stderr.on('data', (bytes: Buffer) => {
     output += bytes.toString();
   });
   const [status] = (await once(child, 'close')) as [number | null];
-  return { status, output };
+  return { status, output, stdout };
 }
 
 const running = new Set<Gateway>();

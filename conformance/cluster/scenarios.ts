@@ -1,0 +1,169 @@
+/**
+ * What an operator fears, on a deployment as an operator makes it (`deploy up`): members are killed under
+ * load, and nobody starts anything again but the supervisor. Reads go on, whoever is gone; writes go on, but
+ * for those that need a version manager: they are refused in S3's words, and an SDK's next attempt succeeds.
+ */
+import assert from 'node:assert/strict';
+import type { S3Client } from '@aws-sdk/client-s3';
+import type { SeededRandom } from '../durability/seeded-random.ts';
+import type { Deployment } from '../harness/deployment.ts';
+import { makeClient } from '../harness/target.ts';
+import type { Failure } from './client.ts';
+import { Load } from './load.ts';
+import { Witness } from './witness.ts';
+
+export interface ScenarioOptions {
+  readonly seed: number;
+  readonly random: SeededRandom;
+  /** Acknowledged writes that are waited for: before each event, during it and after it. */
+  readonly writes: number;
+  readonly log: (line: string) => void;
+}
+
+/** The SDK's own. */
+const sdkAttempts = 3;
+const refusals = ['ServiceUnavailable', 'SlowDown'];
+/** Nobody writes without it. */
+const indispensable = 'version-manager';
+
+export class Scenarios {
+  readonly #deployment: Deployment;
+  readonly #options: ScenarioOptions;
+  readonly #load: Load;
+  readonly #witness: Witness;
+
+  private constructor(deployment: Deployment, options: ScenarioOptions, load: Load) {
+    this.#deployment = deployment;
+    this.#options = options;
+    this.#load = load;
+    this.#witness = new Witness(deployment, load.s3);
+  }
+
+  static async open(deployment: Deployment, options: ScenarioOptions): Promise<Scenarios> {
+    const load = await Load.open({ target: deployment, clients: 4, keysPerClient: 3, ...options });
+    return new Scenarios(deployment, options, load);
+  }
+
+  close(): void {
+    this.#load.close();
+  }
+
+  /** One member of the role, by chance, is killed; and again, while the supervisor does not get to it. */
+  async memberDies(role: string): Promise<void> {
+    const name = this.#options.random.pick(await this.#deployment.membersOf(role)).name;
+    await this.#load.during(() => this.#written(), [this.#witness.work]);
+    const next = this.#witness.count;
+    const failuresBefore = this.#load.failures().length;
+    const failures = (): Failure[] => this.#load.failures().slice(failuresBefore);
+
+    let seconds = () => Number.NaN;
+    await this.#load.during(async () => {
+      seconds = this.#load.secondsToWrite();
+      const killed = await this.#deployment.kill(name);
+      await Promise.all([this.#written(), this.#deployment.untilBack(killed)]);
+    }, [this.#witness.work]);
+    await this.#staysDown(name, role);
+    await this.#load.during(() => this.#written(), [this.#witness.work]);
+    await this.#isWhole(`after ${name} was killed`, next);
+
+    for (const { kind, message } of failures()) this.#options.log(`failed ${kind}: ${message}`);
+    const told = failures().map(({ message }) => message);
+    assert.equal(failures().filter(({ kind }) => kind === 'read').length, 0, told.join('; '));
+    if (role !== indispensable) assert.deepEqual(told, []);
+    this.#options.log(`${name}: ${seconds()} s from the kill to the first write`);
+  }
+
+  /** Supervisor and members are killed in one moment; one command brings all of it back. */
+  async everythingDies(): Promise<void> {
+    await this.#load.during(() => this.#written(), [this.#witness.work]);
+    const next = this.#witness.count;
+    let seconds = () => Number.NaN;
+    // Clients are at work when it happens, and fail until it is over.
+    await this.#load.during(async () => {
+      seconds = this.#load.secondsToWrite();
+      await this.#deployment.killEverything();
+      await this.#deployment.deploy('start');
+      await this.#written();
+    }, [this.#witness.work]);
+    await this.#isWhole('after everything was killed', next);
+    this.#options.log(`everything: ${seconds()} s from the kill to the first write`);
+  }
+
+  /** What can be served without it is, for as long as it is away. */
+  async #staysDown(name: string, role: string): Promise<void> {
+    const killed = await this.#deployment.killForLong(name);
+    const back = async (): Promise<void> => {
+      this.#deployment.letSupervisorGo();
+      await this.#deployment.untilBack(killed);
+    };
+    try {
+      await this.#load.verify(`while ${name} is down`);
+      if (role === indispensable) {
+        await this.#isRefusedAndRetried(back);
+      } else {
+        await this.#load.during(() => this.#written(), [this.#witness.work]);
+        await back();
+      }
+    } finally {
+      this.#deployment.letSupervisorGo();
+    }
+  }
+
+  /** A write is refused while the member is down, which it is until then; the SDK's next attempt finds it back. */
+  async #isRefusedAndRetried(back: () => Promise<void>): Promise<void> {
+    const { endpoint, credentials } = this.#deployment;
+    const s3 = makeClient(endpoint, credentials, { maxAttempts: sdkAttempts });
+    const attempts = watchAttempts(s3, back);
+    await this.#witness.write(s3);
+    s3.destroy();
+    const [first, ...others] = attempts;
+    assert.equal(first?.status, 503, `${first?.error}`);
+    assert.ok(refusals.includes(first.error ?? ''), first.error);
+    assert.equal(others.at(-1)?.error, undefined, 'the last one succeeded');
+    this.#options.log(`a write was refused after ${first.seconds} s: ${first.error}`);
+  }
+
+  async #isWhole(when: string, next: number): Promise<void> {
+    await this.#load.verify(when);
+    await this.#witness.verify();
+    await this.#witness.lookUp(next);
+    await this.#load.check(when);
+  }
+
+  #written(): Promise<void> {
+    return this.#load.untilWritten(this.#options.writes);
+  }
+}
+
+interface Attempt {
+  readonly seconds: number;
+  /** Undefined where it succeeded. */
+  readonly error: string | undefined;
+  readonly status: number | undefined;
+}
+
+/** Each attempt of the SDK's own retries, as it ends; `meanwhile` is waited for between the first and the second. */
+function watchAttempts(s3: S3Client, meanwhile: () => Promise<void>): readonly Attempt[] {
+  const attempts: Attempt[] = [];
+  s3.middlewareStack.add(
+    (next) => async (args) => {
+      if (attempts.length === 1) await meanwhile();
+      const atMs = performance.now();
+      const ended = (error?: Error & { $metadata?: { httpStatusCode?: number } }) => {
+        const seconds = Math.round(performance.now() - atMs) / 1000;
+        attempts.push({ seconds, error: error?.name, status: error?.$metadata?.httpStatusCode });
+      };
+      try {
+        const result = await next(args);
+        ended();
+        return result;
+      } catch (error) {
+        ended(error as Error);
+        throw error;
+      }
+    },
+    // Within the step of the retries, behind them.
+    { step: 'finalizeRequest', priority: 'low' },
+  );
+  return attempts;
+}

@@ -1,0 +1,211 @@
+/**
+ * A whole deployment as an operator makes it: one file, `deploy up`, and from then on a supervisor that
+ * starts again what dies. Nothing of its source is imported; it is known by its command line and its files.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type CommandResult, type Credentials, program, runCommand } from './gateway.ts';
+import { freePorts, loopback } from './ports.ts';
+import { atEnd, isAlive, killProcess } from './processes.ts';
+
+export interface DeploymentOptions {
+  readonly metadataProviders?: number;
+  readonly dataProviders?: number;
+  readonly workers?: number;
+}
+
+export interface MemberState {
+  readonly name: string;
+  readonly role: string;
+  readonly host: string;
+  readonly port: number;
+  readonly state: string;
+  readonly pid?: number;
+  readonly restarts: number;
+}
+
+interface DeploymentState {
+  readonly supervisorPid?: number;
+  readonly members: readonly MemberState[];
+}
+
+/** Of `locate`: a run of an object's bytes. */
+export interface LocatedExtent {
+  readonly blobId: number;
+  readonly version: number;
+  readonly length: number;
+}
+
+const name = 'lab';
+const backTimeoutMs = 120_000;
+const killTimeoutMs = 15_000;
+const pollMs = 100;
+
+const running = new Set<Deployment>();
+atEnd(() => {
+  for (const deployment of running) deployment.endNow();
+});
+
+export class Deployment {
+  readonly file: string;
+  readonly directory: string;
+  readonly endpoint: string;
+  readonly #folder: string;
+  #heldSupervisor: number | undefined;
+
+  private constructor(folder: string, gatewayPort: number) {
+    this.#folder = folder;
+    this.file = path.join(folder, `${name}.yaml`);
+    this.directory = path.join(folder, `${name}-data`);
+    this.endpoint = `http://${loopback}:${gatewayPort}`;
+  }
+
+  static async up(options: DeploymentOptions = {}): Promise<Deployment> {
+    const { metadataProviders = 3, dataProviders = 4, workers = 1 } = options;
+    const hosts = Array.from({ length: metadataProviders }, (_, index) => `127.0.0.${1 + index}`);
+    const first = await freePorts(4 + dataProviders, hosts);
+    const folder = mkdtempSync(path.join(tmpdir(), 'deployment-'));
+    const deployment = new Deployment(folder, first + 3);
+    writeFileSync(
+      deployment.file,
+      `name: ${name}
+space: { dataProvider: 8GiB, metadataProvider: 1GiB }
+ports:
+  versionManager: ${first}
+  providerManager: ${first + 1}
+  metadataProvider: ${first + 2}
+  gateway: ${first + 3}
+  dataProvider: ${first + 4}
+roles:
+  metadataProviders: { count: ${metadataProviders} }
+  dataProviders: { count: ${dataProviders} }
+  gateways: { workers: ${workers} }
+`,
+    );
+    running.add(deployment);
+    try {
+      await deployment.deploy('up');
+    } catch (error) {
+      await deployment.remove();
+      throw error;
+    }
+    return deployment;
+  }
+
+  get credentials(): Credentials {
+    const secret = (file: string): string =>
+      readFileSync(path.join(this.directory, 'credentials', file), 'utf8').trimEnd();
+    return { accessKeyId: secret('access-key'), secretAccessKey: secret('secret-key') };
+  }
+
+  /** `blobseer-s3 deploy ACTION FILE FLAGS`; rejects where it fails. Resolves with what it said. */
+  async deploy(action: string, ...flags: readonly string[]): Promise<string> {
+    const args = ['deploy', action, this.file, ...flags];
+    const { status, output, stdout } = await runCommand(args);
+    assert.equal(status, 0, `deploy ${action}: ${output}`);
+    return stdout;
+  }
+
+  async status(): Promise<DeploymentState> {
+    return JSON.parse(await this.deploy('status', '--json')) as DeploymentState;
+  }
+
+  async membersOf(role: string): Promise<MemberState[]> {
+    return (await this.status()).members.filter((member) => member.role === role);
+  }
+
+  /** SIGKILL to one member; resolves when it has gone, with how it was before. */
+  async kill(memberName: string): Promise<MemberState> {
+    return await this.#kill(memberName, await this.status());
+  }
+
+  /** The same, and it stays down: the supervisor hangs until it is let go. */
+  async killForLong(memberName: string): Promise<MemberState> {
+    const status = await this.status();
+    const { supervisorPid } = status;
+    assert.ok(supervisorPid !== undefined, 'there is a supervisor');
+    process.kill(supervisorPid, 'SIGSTOP');
+    this.#heldSupervisor = supervisorPid;
+    return await this.#kill(memberName, status);
+  }
+
+  letSupervisorGo(): void {
+    if (this.#heldSupervisor === undefined) return;
+    process.kill(this.#heldSupervisor, 'SIGCONT');
+    this.#heldSupervisor = undefined;
+  }
+
+  /** SIGKILL to the supervisor and to every member at once. */
+  async killEverything(): Promise<void> {
+    const { supervisorPid, members } = await this.status();
+    const pids = [supervisorPid, ...members.map(({ pid }) => pid)];
+    await killAll(pids.filter((pid) => pid !== undefined));
+  }
+
+  /** The supervisor has started again what was killed, and it answers. */
+  async untilBack({ name, pid, restarts }: MemberState): Promise<void> {
+    const deadline = Date.now() + backTimeoutMs;
+    for (;;) {
+      const { members } = await this.status();
+      const now = members.find((candidate) => candidate.name === name);
+      assert.ok(now !== undefined);
+      if (now.state === 'running' && now.pid !== pid && now.restarts > restarts) return;
+      if (Date.now() > deadline) throw new Error(`${name} is not back: ${JSON.stringify(now)}`);
+      await delay(pollMs);
+    }
+  }
+
+  check(): Promise<CommandResult> {
+    return runCommand(['check', ...this.#dataFlags()]);
+  }
+
+  async locate(bucket: string, key: string, versionId: string): Promise<LocatedExtent[]> {
+    const which = [`s3://${bucket}/${key}`, '--version-id', versionId, '--json'];
+    const args = ['locate', ...which, ...this.#dataFlags()];
+    const { status, output, stdout } = await runCommand(args);
+    assert.equal(status, 0, `locate ${key} ${versionId}: ${output}`);
+    return JSON.parse(stdout) as LocatedExtent[];
+  }
+
+  /** Ends all of it and deletes what it stored. */
+  async remove(): Promise<void> {
+    this.letSupervisorGo();
+    await runCommand(['deploy', 'down', this.file]);
+    rmSync(this.#folder, { recursive: true, force: true });
+    running.delete(this);
+  }
+
+  /** For the end of a test process, which waits for nobody. */
+  endNow(): void {
+    this.letSupervisorGo();
+    spawnSync(process.execPath, [program, 'deploy', 'down', this.file], { stdio: 'ignore' });
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  async #kill(memberName: string, { members }: DeploymentState): Promise<MemberState> {
+    const member = members.find((candidate) => candidate.name === memberName);
+    assert.ok(member?.pid !== undefined, `${memberName} runs`);
+    await killAll([member.pid]);
+    return member;
+  }
+
+  /** Of commands beside the gateway. */
+  #dataFlags(): string[] {
+    const own = path.join(this.directory, 'gateway-1');
+    return ['--data', path.join(own, 'data'), '--blobseer', path.join(own, 'blobseer.cfg')];
+  }
+}
+
+async function killAll(pids: readonly number[]): Promise<void> {
+  for (const pid of pids) killProcess(pid);
+  const deadline = Date.now() + killTimeoutMs;
+  while (pids.some(isAlive)) {
+    if (Date.now() > deadline)
+      throw new Error(`still alive after the kill: ${pids.filter(isAlive)}`);
+    await delay(5);
+  }
+}
