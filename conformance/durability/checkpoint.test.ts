@@ -178,12 +178,27 @@ test('a bucket is locked while a checkpoint is made there', async () => {
   await emptyBucket(storeClient, 'backup');
 });
 
+test('a command runs while everything is held; when it fails there is no checkpoint', async () => {
+  const place = path.join(folder, 'while');
+  const to = ['--data', source.dataDirectory, '--to', place];
+  const failed = await checkpoint('create', ...to, '--while', 'exit 3');
+  assert.equal(failed.status, 1);
+  assert.match(failed.output, /"exit 3" ended with exit status 3/);
+  assert.match(await done('list', '--from', place), /no checkpoints/);
+  const listing = `ls ${place}/checkpoints/*`;
+  const output = await done('create', ...to, '--while', listing);
+  assert.match(output, /\ndatabase\n|^database$/m);
+  assert.doesNotMatch(output, /manifest\.json/);
+  assert.match(await done('verify', '--from', place), /is whole/);
+});
+
 test('what makes no sense is said, with exit status 2', async () => {
   for (const [args, words] of [
     [['creat'], /unknown action "creat", did you mean "create"/],
     [['create', '--data', source.dataDirectory], /--to PLACE is needed/],
     [['schedule', '--to', folder, '--every', 'often'], /--every must be a time/],
     [['delete', '--from', folder], /--epoch N is needed/],
+    [['create', '--to', folder, '--deployment', 'nowhere.yaml'], /cannot read .*nowhere\.yaml/],
     [['create', '--to', folder, '--data', path.join(folder, 'nothing')], /there is no store/],
   ] as const) {
     const { status, output } = await checkpoint(...args);

@@ -42,6 +42,8 @@ export interface CreateOptions {
   readonly source: CheckpointSource;
   readonly nowMs: () => number;
   readonly onProgress: (progress: Progress) => void;
+  /** Called when all is copied and still held: what the directory refers to elsewhere stays until it has ended. */
+  readonly whileHeld?: () => Promise<void>;
 }
 
 export async function createCheckpoint(options: CreateOptions): Promise<Manifest> {
@@ -100,6 +102,7 @@ class Creation {
       addedBytes: this.#addedBytes,
     };
     await this.#place.settle();
+    await this.#options.whileHeld?.();
     // What was copied was held until here.
     await this.#cut.confirm();
     await this.#lock.confirm();

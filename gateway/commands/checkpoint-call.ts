@@ -17,6 +17,8 @@ export const checkpointOptions = {
   every: { type: 'string' },
   keep: { type: 'string' },
   work: { type: 'string' },
+  while: { type: 'string' },
+  moved: { type: 'string', multiple: true },
   json: { type: 'boolean' },
   'endpoint-url': { type: 'string' },
 } as const;
@@ -73,6 +75,19 @@ export function positive(text: string, flag: string): number {
   const value = /^\d{1,8}$/.test(text) ? Number(text) : 0;
   if (value === 0) throw new UsageError(`${flag} must be a positive number, not "${text}"`);
   return value;
+}
+
+/** Addresses of before to those of now, as HOST:PORT=HOST:PORT. */
+export function movesOf({ parsed }: Call): ReadonlyMap<string, string> {
+  return new Map(
+    (parsed.flags.moved ?? []).map((text) => {
+      const [, before, now] = /^([^=\s]+:\d{1,5})=([^=\s]+:\d{1,5})$/.exec(text) ?? [];
+      if (before === undefined || now === undefined) {
+        throw new UsageError(`--moved must be HOST:PORT=HOST:PORT, not "${text}"`);
+      }
+      return [before, now];
+    }),
+  );
 }
 
 export function durationMs(text: string): number {

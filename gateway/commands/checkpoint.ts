@@ -1,4 +1,6 @@
 /** `blobseer-s3 checkpoint`: copies of a data directory as of one moment, made while it is served. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import path from 'node:path';
 import { createCheckpoint } from '../../deploy/checkpoint/create.ts';
 import { deleteCheckpoints } from '../../deploy/checkpoint/delete.ts';
@@ -19,6 +21,7 @@ import {
   durationMs,
   epochOf,
   keepOf,
+  movesOf,
   placeAt,
   progressText,
   required,
@@ -93,6 +96,9 @@ Options:
   --to, --from PLACE   where checkpoints are kept; of restore, --to is the new data directory
   --epoch N            which checkpoint; the newest by default
   --keep N             after it has been made, delete all but the newest N
+  --while COMMAND      create: run it when all is copied; as long as it runs, nothing that the directory refers to on
+                       other machines is released. When it fails there is no checkpoint
+  --moved OLD=NEW      restore: a provider that was at OLD (HOST:PORT) is at NEW now (repeatable)
   --every TIME         30m, 1h, 1d: how often; it runs until SIGTERM or Ctrl-C
   --work DIR           where a bucket's checkpoints are unpacked for a while (default: in the data directory)
   --endpoint-url URL   of the bucket; AWS by default
@@ -131,8 +137,9 @@ async function create(call: Call): Promise<string> {
   return summary(manifest);
 }
 
-async function createAt({ config, terminal }: Call, place: Place): Promise<Manifest> {
+async function createAt({ config, terminal, parsed }: Call, place: Place): Promise<Manifest> {
   const { dataDirectory: directory } = config;
+  const command = parsed.flags.while?.[0];
   const source = await openSource(directory).catch((error: Error) => {
     throw new ConfigError(`data: ${error.message}`);
   });
@@ -145,9 +152,19 @@ async function createAt({ config, terminal }: Call, place: Place): Promise<Manif
       source,
       nowMs: Date.now,
       onProgress: (progress) => terminal.redraw(progressText(progress)),
+      ...(command !== undefined && { whileHeld: () => runCommand(command) }),
     });
   } finally {
     await source.close();
+  }
+}
+
+/** By the shell, on this terminal. Throws CommandError when it fails: then there is no checkpoint. */
+async function runCommand(command: string): Promise<void> {
+  const child = spawn('sh', ['-c', command], { stdio: ['ignore', 'inherit', 'inherit'] });
+  const [status, signal] = (await once(child, 'exit')) as [number | null, string | null];
+  if (status !== 0) {
+    throw new CommandError(`"${command}" ended with ${signal ?? `exit status ${status}`}`);
   }
 }
 
@@ -219,18 +236,20 @@ async function restore(call: Call): Promise<void> {
 }
 
 function restoreInto(
-  { terminal }: Call,
+  call: Call,
   place: Place,
   manifest: Manifest,
   directory: string,
 ): Promise<void> {
+  const { terminal } = call;
+  const moves = movesOf(call);
   const { databaseFile, settle } = kindOf(manifest.kind);
   return restoreCheckpoint({
     place,
     manifest,
     directory,
     databaseFile,
-    settle: (restored) => settle(restored, new Map()),
+    settle: (restored) => settle(restored, moves),
     onProgress: (progress) => terminal.redraw(progressText(progress)),
   });
 }
