@@ -235,6 +235,38 @@ test('a deployment comes back from a checkpoint, elsewhere and where it was', as
   assert.match(await succeeds('checkpoint', 'verify', '--from', place), /is whole/);
 });
 
+test('a member whose disk died comes back from an older checkpoint, and nothing is lost', async () => {
+  const file = await describeLab('disks');
+  const kept = path.join(folder, 'kept');
+  await succeeds('deploy', 'up', file);
+  const lab = labOf(file);
+  await lab.client.send(new CreateBucketCommand({ Bucket }));
+  await lab.client.send(
+    new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } }),
+  );
+  const load = new Load(lab.client);
+  load.begin();
+  await load.until(10);
+  await succeeds('checkpoint', 'create', '--deployment', file, '--to', kept);
+  await load.until(load.acknowledged.size + 10);
+  load.end();
+  await load.ended();
+  const all = new Map(load.acknowledged);
+  for (const member of ['data-provider-1', 'metadata-provider-2', 'version-manager-1']) {
+    await succeeds('deploy', 'stop', file);
+    const data = path.join(lab.directory, member, 'data');
+    rmSync(data, { recursive: true });
+    const from = ['--from', path.join(kept, 'members', member)];
+    await succeeds('checkpoint', 'restore', ...from, '--to', data);
+    await succeeds('deploy', 'start', file);
+    await assertHolds(lab, all);
+    for (const [name, expected] of await assertWritable(lab)) all.set(name, expected);
+  }
+  await assertHolds(lab, all);
+  lab.client.destroy();
+  await succeeds('deploy', 'down', file);
+});
+
 test('a deployment that the checkpoint does not fit is refused, and nothing is written', async () => {
   const file = await describeLab('third', 3);
   const { status, output } = await blobseer('deploy', 'start', file, '--from', place);
