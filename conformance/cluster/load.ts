@@ -41,20 +41,25 @@ const standstillTimeoutMs = 120_000;
 const settleTimeoutMs = 120_000;
 
 export class Load {
-  readonly s3: S3Client;
   readonly #options: LoadOptions;
+  #target: LoadTarget;
+  #s3: S3Client;
   readonly #clients: readonly Client[];
   #onStored: (beganMs: number) => void = () => undefined;
 
   private constructor(options: LoadOptions) {
     this.#options = options;
     const { target, seed, random, clients, keysPerClient } = options;
-    this.s3 = makeClient(target.endpoint, target.credentials, { maxAttempts });
+    this.#target = target;
+    this.#s3 = clientOf(target);
     const contents = new Contents(seed);
+    const s3 = (): S3Client => this.#s3;
     this.#clients = Array.from({ length: clients }, (_, index) => {
       const isVersioned = index % 2 === 1;
       return new Client({
-        s3: this.s3,
+        get s3() {
+          return s3();
+        },
         contents,
         random: random.fork(),
         name: `client ${index}`,
@@ -72,8 +77,20 @@ export class Load {
     return load;
   }
 
+  /** Of the gateway that is worked with now. */
+  get s3(): S3Client {
+    return this.#s3;
+  }
+
+  /** From now on clients find their objects there. */
+  moveTo(target: LoadTarget): void {
+    this.#s3.destroy();
+    this.#target = target;
+    this.#s3 = clientOf(target);
+  }
+
   close(): void {
-    this.s3.destroy();
+    this.#s3.destroy();
   }
 
   /** Ends `work` while all clients are at work; the first that reads what was not written ends it. */
@@ -123,7 +140,7 @@ export class Load {
   async check(when: string, mayMiss: (problem: string) => boolean = () => false): Promise<void> {
     const deadline = Date.now() + settleTimeoutMs;
     for (;;) {
-      const { status, output } = await this.#options.target.check();
+      const { status, output } = await this.#target.check();
       assert.ok(status === 0 || status === 1, `check ${when}: ${output}`);
       const problems = problemsIn(output);
       const others = problems.filter((problem) => !mayMiss(problem));
@@ -150,7 +167,7 @@ export class Load {
 
   /** All objects and buckets go. */
   async clear(): Promise<void> {
-    const { endpoint, credentials } = this.#options.target;
+    const { endpoint, credentials } = this.#target;
     const s3 = makeClient(endpoint, credentials);
     for (const bucket of [plainBucket, versionedBucket]) {
       await clearBucket(s3, bucket);
@@ -160,7 +177,7 @@ export class Load {
   }
 
   async #createBuckets(): Promise<void> {
-    const { endpoint, credentials } = this.#options.target;
+    const { endpoint, credentials } = this.#target;
     const target = { endpoint, credentials, region: 'us-east-1' };
     for (const bucket of [plainBucket, versionedBucket]) {
       const answer = await send(target, { method: 'PUT', path: `/${bucket}` });
@@ -178,6 +195,9 @@ export class Load {
     return this.failures().at(-1)?.message ?? 'nothing failed';
   }
 }
+
+const clientOf = ({ endpoint, credentials }: LoadTarget): S3Client =>
+  makeClient(endpoint, credentials, { maxAttempts });
 
 /** The lines of a report that are neither counts nor the verdict. */
 function problemsIn(output: string): string[] {

@@ -27,16 +27,16 @@ const refusals = ['ServiceUnavailable', 'SlowDown'];
 const indispensable = 'version-manager';
 
 export class Scenarios {
-  readonly #deployment: Deployment;
   readonly #options: ScenarioOptions;
   readonly #load: Load;
   readonly #witness: Witness;
+  #deployment: Deployment;
 
   private constructor(deployment: Deployment, options: ScenarioOptions, load: Load) {
     this.#deployment = deployment;
     this.#options = options;
     this.#load = load;
-    this.#witness = new Witness(deployment, load.s3);
+    this.#witness = new Witness(load);
   }
 
   static async open(deployment: Deployment, options: ScenarioOptions): Promise<Scenarios> {
@@ -58,8 +58,8 @@ export class Scenarios {
 
     let seconds = () => Number.NaN;
     await this.#load.during(async () => {
-      seconds = this.#load.secondsToWrite();
       const killed = await this.#deployment.kill(name);
+      seconds = this.#load.secondsToWrite();
       await Promise.all([this.#written(), this.#deployment.untilBack(killed)]);
     }, [this.#witness.work]);
     await this.#staysDown(name, role);
@@ -80,13 +80,36 @@ export class Scenarios {
     let seconds = () => Number.NaN;
     // Clients are at work when it happens, and fail until it is over.
     await this.#load.during(async () => {
-      seconds = this.#load.secondsToWrite();
       await this.#deployment.killEverything();
+      seconds = this.#load.secondsToWrite();
       await this.#deployment.deploy('start');
       await this.#written();
     }, [this.#witness.work]);
     await this.#isWhole('after everything was killed', next);
     this.#options.log(`everything: ${seconds()} s from the kill to the first write`);
+  }
+
+  /**
+   * Stopped with a checkpoint while clients are at work, gone, and begun again from that checkpoint as the
+   * deployment of the same or of another file.
+   */
+  async wholeReturns(to: Deployment, place: string): Promise<void> {
+    const from = this.#deployment;
+    await this.#load.during(() => this.#written(), [this.#witness.work]);
+    const next = this.#witness.count;
+    let seconds = () => Number.NaN;
+    await this.#load.during(async () => {
+      await from.deploy('stop', '--checkpoint', place);
+      seconds = this.#load.secondsToWrite();
+      await from.deleteData();
+      await to.deploy('start', '--from', place);
+      this.#deployment = to;
+      this.#load.moveTo(to);
+      await this.#written();
+    }, [this.#witness.work]);
+    const where = to === from ? 'at the same addresses' : 'at other addresses';
+    await this.#isWhole(`after all of it came back ${where}`, next);
+    this.#options.log(`${where}: ${seconds()} s from the end of the stop to the first write`);
   }
 
   /** What can be served without it is, for as long as it is away. */
@@ -126,7 +149,7 @@ export class Scenarios {
   async #isWhole(when: string, next: number): Promise<void> {
     await this.#load.verify(when);
     await this.#witness.verify();
-    await this.#witness.lookUp(next);
+    await this.#witness.lookUp(next, (...which) => this.#deployment.locate(...which));
     await this.#load.check(when);
   }
 

@@ -6,14 +6,17 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import type { Deployment } from '../harness/deployment.ts';
+import type { LocatedExtent } from '../harness/deployment.ts';
 import { sha256Hex } from '../harness/http.ts';
-import { versionedBucket, type Work } from './load.ts';
+import { type Load, versionedBucket, type Work } from './load.ts';
 
 interface WitnessedVersion {
   readonly id: string;
   readonly sha256: string;
 }
+
+/** `blobseer-s3 locate`. */
+export type Locate = (bucket: string, key: string, versionId: string) => Promise<LocatedExtent[]>;
 
 const key = 'witness';
 const maxBytes = 100_000;
@@ -23,15 +26,14 @@ const pauseMs = 100;
 const lookedUp = 2;
 
 export class Witness {
-  readonly #deployment: Deployment;
-  readonly #s3: S3Client;
+  readonly #load: Pick<Load, 's3'>;
   readonly #versions: WitnessedVersion[] = [];
   /** Ids of versions by what BlobSeer calls them. */
   readonly #ids = new Map<string, string>();
 
-  constructor(deployment: Deployment, s3: S3Client) {
-    this.#deployment = deployment;
-    this.#s3 = s3;
+  /** It speaks to the gateway that the load speaks to. */
+  constructor(load: Pick<Load, 's3'>) {
+    this.#load = load;
   }
 
   get count(): number {
@@ -41,7 +43,7 @@ export class Witness {
   /** Writes until the signal. What fails is written again, as another version. */
   readonly work: Work = async (signal) => {
     while (!signal.aborted) {
-      await this.write(this.#s3).catch(() => undefined);
+      await this.write(this.#load.s3).catch(() => undefined);
       await delay(pauseMs);
     }
   };
@@ -58,19 +60,19 @@ export class Witness {
   async verify(): Promise<void> {
     for (const { id, sha256 } of this.#versions) {
       const where = { Bucket: versionedBucket, Key: key, VersionId: id };
-      const { Body } = await this.#s3.send(new GetObjectCommand(where));
+      const { Body } = await this.#load.s3.send(new GetObjectCommand(where));
       const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
       assert.equal(sha256Hex(Buffer.from(bytes)), sha256, `the version ${id}`);
     }
   }
 
   /** The versions around the one that was the next at a kill have numbers that nobody had before. */
-  async lookUp(next: number): Promise<void> {
+  async lookUp(next: number, locate: Locate): Promise<void> {
     const around = this.#versions.slice(Math.max(0, next - lookedUp), next + lookedUp);
     const all = await Promise.all(
       around.map(async ({ id }) => ({
         id,
-        extents: await this.#deployment.locate(versionedBucket, key, id),
+        extents: await locate(versionedBucket, key, id),
       })),
     );
     for (const { id, extents } of all) {

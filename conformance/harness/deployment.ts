@@ -4,11 +4,17 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type CommandResult, type Credentials, program, runCommand } from './gateway.ts';
+import {
+  type CommandResult,
+  type Credentials,
+  program,
+  rootCredentials,
+  runCommand,
+} from './gateway.ts';
 import { freePorts, loopback } from './ports.ts';
 import { atEnd, isAlive, killProcess } from './processes.ts';
 
@@ -54,6 +60,7 @@ export class Deployment {
   readonly file: string;
   readonly directory: string;
   readonly endpoint: string;
+  readonly credentials: Credentials = rootCredentials;
   readonly #folder: string;
   #heldSupervisor: number | undefined;
 
@@ -64,12 +71,27 @@ export class Deployment {
     this.endpoint = `http://${loopback}:${gatewayPort}`;
   }
 
-  static async up(options: DeploymentOptions = {}): Promise<Deployment> {
+  static async up(options?: DeploymentOptions): Promise<Deployment> {
+    const deployment = await Deployment.describe(options);
+    try {
+      await deployment.deploy('up');
+    } catch (error) {
+      await deployment.remove();
+      throw error;
+    }
+    return deployment;
+  }
+
+  /** A file for it, with ports of its own; nothing is started. All have the same name and credentials. */
+  static async describe(options: DeploymentOptions = {}): Promise<Deployment> {
     const { metadataProviders = 3, dataProviders = 4, workers = 1 } = options;
     const hosts = Array.from({ length: metadataProviders }, (_, index) => `127.0.0.${1 + index}`);
     const first = await freePorts(4 + dataProviders, hosts);
     const folder = mkdtempSync(path.join(tmpdir(), 'deployment-'));
     const deployment = new Deployment(folder, first + 3);
+    const { accessKeyId, secretAccessKey } = deployment.credentials;
+    writeFileSync(path.join(folder, 'access-key'), `${accessKeyId}\n`, { mode: 0o600 });
+    writeFileSync(path.join(folder, 'secret-key'), `${secretAccessKey}\n`, { mode: 0o600 });
     writeFileSync(
       deployment.file,
       `name: ${name}
@@ -80,6 +102,9 @@ ports:
   metadataProvider: ${first + 2}
   gateway: ${first + 3}
   dataProvider: ${first + 4}
+credentials:
+  accessKey: { file: access-key }
+  secretKey: { file: secret-key }
 roles:
   metadataProviders: { count: ${metadataProviders} }
   dataProviders: { count: ${dataProviders} }
@@ -87,19 +112,7 @@ roles:
 `,
     );
     running.add(deployment);
-    try {
-      await deployment.deploy('up');
-    } catch (error) {
-      await deployment.remove();
-      throw error;
-    }
     return deployment;
-  }
-
-  get credentials(): Credentials {
-    const secret = (file: string): string =>
-      readFileSync(path.join(this.directory, 'credentials', file), 'utf8').trimEnd();
-    return { accessKeyId: secret('access-key'), secretAccessKey: secret('secret-key') };
   }
 
   /** `blobseer-s3 deploy ACTION FILE FLAGS`; rejects where it fails. Resolves with what it said. */
@@ -169,6 +182,11 @@ roles:
     const { status, output, stdout } = await runCommand(args);
     assert.equal(status, 0, `locate ${key} ${versionId}: ${output}`);
     return JSON.parse(stdout) as LocatedExtent[];
+  }
+
+  /** As if it had never been. */
+  async deleteData(): Promise<void> {
+    await this.deploy('down', '--delete-data', name);
   }
 
   /** Ends all of it and deletes what it stored. */
