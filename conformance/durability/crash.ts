@@ -254,7 +254,10 @@ class CrashRun implements ServerUnderTest {
     await this.#checkIsClean('after all was deleted');
   }
 
-  /** The version manager may keep a page of zeros of each size, for versions that it closed. */
+  /**
+   * The version manager keeps what it closed versions with whose writers died with a ticket in their hands: a
+   * page of zeros of each size, and nodes.
+   */
   async #providersAreEmpty(): Promise<void> {
     if (this.#blobseer === undefined) return;
     const pages = this.#blobseer.replication * pageSizes;
