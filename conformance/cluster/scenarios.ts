@@ -99,7 +99,7 @@ export class Scenarios {
     const next = this.#witness.count;
     let seconds = () => Number.NaN;
     await this.#load.during(async () => {
-      await from.deploy('stop', '--checkpoint', place);
+      await from.deploy('stop', '--checkpoint', '--to', place);
       seconds = this.#load.secondsToWrite();
       await from.deleteData();
       await to.deploy('start', '--from', place);

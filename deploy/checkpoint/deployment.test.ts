@@ -197,7 +197,7 @@ test('a deployment comes back from a checkpoint, elsewhere and where it was', as
 
   // With the stop all that was ever acknowledged is in it.
   load.end();
-  await succeeds('deploy', 'stop', file, '--checkpoint', place);
+  await succeeds('deploy', 'stop', file, '--checkpoint', '--to', place);
   await load.ended();
   first.client.destroy();
 

@@ -44,13 +44,16 @@ export const localActions: Readonly<Record<string, DeployAction>> = {
   status: { flags: ['json', 'watch'], run: status },
   logs: { flags: ['follow', 'lines'], takesMember: true, run: logs },
   restart: { flags: [], takesMember: true, run: restart },
-  stop: { flags: ['checkpoint', 'endpoint-url'], run: stop },
+  stop: { flags: ['checkpoint', 'to', 'endpoint-url'], run: stop },
   start: { flags: ['timeout', 'from', 'epoch', 'endpoint-url'], run: start },
   down: { flags: ['delete-data'], run: down },
 };
 
 const directoryOf = ({ description, file }: DeployCall): string =>
   storageOf(description, path.dirname(file));
+
+/** The newest checkpoint of those beside the deployment. */
+const latest = 'latest';
 
 /** With the data of a checkpoint, where there is none here yet. */
 async function up(call: DeployCall, from?: string): Promise<number> {
@@ -70,7 +73,9 @@ async function up(call: DeployCall, from?: string): Promise<number> {
 
 async function start(call: DeployCall): Promise<number> {
   const from = call.flag('from');
-  if (from !== undefined) return await up(call, from);
+  if (from !== undefined) {
+    return await up(call, from === latest ? ownCheckpoints(directoryOf(call)) : from);
+  }
   if (readRecord(directoryOf(call)) === undefined) {
     throw new CommandError(`${call.description.name} was never up: use "deploy up"`);
   }
@@ -221,9 +226,18 @@ async function restart(call: DeployCall): Promise<number> {
   return isRunning ? exitStatus.ok : exitStatus.failed;
 }
 
+/** Beside the deployment's directory, which may be deleted. */
+const ownCheckpoints = (directory: string): string => `${directory}-checkpoints`;
+
 async function stop(call: DeployCall): Promise<number> {
   const directory = directoryOf(call);
-  const to = call.flag('checkpoint');
+  if (call.flag('checkpoint') === undefined && call.flag('to') !== undefined) {
+    throw new UsageError('--to PLACE is where --checkpoint puts its copy');
+  }
+  const to =
+    call.flag('checkpoint') === undefined
+      ? undefined
+      : (call.flag('to') ?? ownCheckpoints(directory));
   // The long part while it runs; what has changed since is copied when nothing changes any more.
   if (to !== undefined) await checkpointTo(call, directory, to);
   await stopLocal(directory);

@@ -31,8 +31,8 @@ export const deploy: Command = {
        blobseer-s3 deploy status FILE [--json] [--watch]
        blobseer-s3 deploy logs FILE [MEMBER] [--follow] [--lines N]
        blobseer-s3 deploy restart FILE MEMBER
-       blobseer-s3 deploy stop FILE [--checkpoint PLACE]
-       blobseer-s3 deploy start FILE [--timeout SECONDS] [--from PLACE [--epoch N]]
+       blobseer-s3 deploy stop FILE [--checkpoint [--to PLACE]]
+       blobseer-s3 deploy start FILE [--timeout SECONDS] [--from latest|PLACE [--epoch N]]
        blobseer-s3 deploy down FILE [--delete-data NAME]
        blobseer-s3 deploy generate FILE --target TARGET --out DIR
        blobseer-s3 deploy secrets FILE --target TARGET --out DIR
@@ -57,8 +57,10 @@ Options:
   --watch             status: again and again
   --follow            logs: go on with what comes
   --lines N           logs: the last N lines of each (default 100)
-  --checkpoint PLACE  stop: make a checkpoint of all members (docs/OPERATIONS.md), of what runs and of what is left
-  --from PLACE        start: with the data of a checkpoint, the newest or that of --epoch; here, or on other addresses
+  --checkpoint        stop: make a checkpoint of all members (docs/OPERATIONS.md), of what runs and of what is left
+  --to PLACE          stop: where; beside the deployment's directory by default
+  --from PLACE        start: with the data of a checkpoint, the newest or that of --epoch; here, or on other addresses;
+                      latest is what stop --checkpoint put beside the deployment's directory
   --endpoint-url URL  of the bucket, where PLACE is s3://BUCKET/PREFIX
   --out DIR           generate, secrets: where to write
   --delete-data NAME  down: remove all data too; NAME is that of the deployment, to be sure
