@@ -6,8 +6,9 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort, Gateway } from '../harness/gateway.ts';
+import { Gateway } from '../harness/gateway.ts';
 import type { Endpoint } from '../harness/http.ts';
+import { freePort } from '../harness/ports.ts';
 
 export interface Server {
   readonly name: string;
