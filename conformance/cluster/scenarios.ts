@@ -5,43 +5,51 @@
  */
 import assert from 'node:assert/strict';
 import type { S3Client } from '@aws-sdk/client-s3';
-import type { SeededRandom } from '../durability/seeded-random.ts';
-import type { Deployment } from '../harness/deployment.ts';
+import { chooseSeed, SeededRandom } from '../durability/seeded-random.ts';
+import type { Deployment, MemberState } from '../harness/deployment.ts';
 import { makeClient } from '../harness/target.ts';
 import type { Failure } from './client.ts';
 import { Load } from './load.ts';
 import { Witness } from './witness.ts';
 
-export interface ScenarioOptions {
-  readonly seed: number;
-  readonly random: SeededRandom;
-  /** Acknowledged writes that are waited for: before each event, during it and after it. */
-  readonly writes: number;
-  readonly log: (line: string) => void;
-}
-
+/** Acknowledged writes that are waited for: before each event, during it and after it. */
+const writes = 12;
 /** The SDK's own. */
 const sdkAttempts = 3;
 const refusals = ['ServiceUnavailable', 'SlowDown'];
 /** Nobody writes without it. */
 const indispensable = 'version-manager';
 
+type Log = (line: string) => void;
+
 export class Scenarios {
-  readonly #options: ScenarioOptions;
+  readonly #random: SeededRandom;
+  readonly #log: Log;
   readonly #load: Load;
   readonly #witness: Witness;
   #deployment: Deployment;
 
-  private constructor(deployment: Deployment, options: ScenarioOptions, load: Load) {
+  private constructor(deployment: Deployment, load: Load, random: SeededRandom, log: Log) {
     this.#deployment = deployment;
-    this.#options = options;
     this.#load = load;
+    this.#random = random;
+    this.#log = log;
     this.#witness = new Witness(load);
   }
 
-  static async open(deployment: Deployment, options: ScenarioOptions): Promise<Scenarios> {
-    const load = await Load.open({ target: deployment, clients: 4, keysPerClient: 3, ...options });
-    return new Scenarios(deployment, options, load);
+  static async open(deployment: Deployment, log: Log): Promise<Scenarios> {
+    const seed = chooseSeed();
+    log(`seed ${seed}`);
+    const random = new SeededRandom(seed);
+    const load = await Load.open({
+      target: deployment,
+      seed,
+      random,
+      clients: 4,
+      keysPerClient: 2,
+      log,
+    });
+    return new Scenarios(deployment, load, random, log);
   }
 
   close(): void {
@@ -50,27 +58,29 @@ export class Scenarios {
 
   /** One member of the role, by chance, is killed; and again, while the supervisor does not get to it. */
   async memberDies(role: string): Promise<void> {
-    const name = this.#options.random.pick(await this.#deployment.membersOf(role)).name;
+    const member = this.#random.pick(await this.#deployment.membersOf(role));
+    const { name } = member;
     await this.#load.during(() => this.#written(), [this.#witness.work]);
     const next = this.#witness.count;
     const failuresBefore = this.#load.failures().length;
     const failures = (): Failure[] => this.#load.failures().slice(failuresBefore);
 
     let seconds = () => Number.NaN;
+    let now = member;
     await this.#load.during(async () => {
-      const killed = await this.#deployment.kill(name);
+      await this.#deployment.kill(member);
       seconds = this.#load.secondsToWrite();
-      await Promise.all([this.#written(), this.#deployment.untilBack(killed)]);
+      [now] = await Promise.all([this.#deployment.untilBack(member), this.#written()]);
     }, [this.#witness.work]);
-    await this.#staysDown(name, role);
+    await this.#staysDown(now);
     await this.#load.during(() => this.#written(), [this.#witness.work]);
     await this.#isWhole(`after ${name} was killed`, next);
 
-    for (const { kind, message } of failures()) this.#options.log(`failed ${kind}: ${message}`);
+    for (const { kind, message } of failures()) this.#log(`failed ${kind}: ${message}`);
     const told = failures().map(({ message }) => message);
     assert.equal(failures().filter(({ kind }) => kind === 'read').length, 0, told.join('; '));
     if (role !== indispensable) assert.deepEqual(told, []);
-    this.#options.log(`${name}: ${seconds()} s from the kill to the first write`);
+    this.#log(`${name}: ${seconds()} s from the kill to the first write`);
   }
 
   /** Supervisor and members are killed in one moment; one command brings all of it back. */
@@ -86,7 +96,7 @@ export class Scenarios {
       await this.#written();
     }, [this.#witness.work]);
     await this.#isWhole('after everything was killed', next);
-    this.#options.log(`everything: ${seconds()} s from the kill to the first write`);
+    this.#log(`everything: ${seconds()} s from the kill to the first write`);
   }
 
   /**
@@ -109,17 +119,23 @@ export class Scenarios {
     }, [this.#witness.work]);
     const where = to === from ? 'at the same addresses' : 'at other addresses';
     await this.#isWhole(`after all of it came back ${where}`, next);
-    this.#options.log(`${where}: ${seconds()} s from the end of the stop to the first write`);
+    this.#log(`${where}: ${seconds()} s from the end of the stop to the first write`);
+  }
+
+  /** Every page and every reference. */
+  async check(): Promise<void> {
+    await this.#load.check('at the end');
   }
 
   /** What can be served without it is, for as long as it is away. */
-  async #staysDown(name: string, role: string): Promise<void> {
-    const killed = await this.#deployment.killForLong(name);
+  async #staysDown(member: MemberState): Promise<void> {
+    const { name, role } = member;
     const back = async (): Promise<void> => {
       this.#deployment.letSupervisorGo();
-      await this.#deployment.untilBack(killed);
+      await this.#deployment.untilBack(member);
     };
     try {
+      await this.#deployment.killForLong(member);
       await this.#load.verify(`while ${name} is down`);
       if (role === indispensable) {
         await this.#isRefusedAndRetried(back);
@@ -143,18 +159,17 @@ export class Scenarios {
     assert.equal(first?.status, 503, `${first?.error}`);
     assert.ok(refusals.includes(first.error ?? ''), first.error);
     assert.equal(others.at(-1)?.error, undefined, 'the last one succeeded');
-    this.#options.log(`a write was refused after ${first.seconds} s: ${first.error}`);
+    this.#log(`a write was refused after ${first.seconds} s: ${first.error}`);
   }
 
   async #isWhole(when: string, next: number): Promise<void> {
     await this.#load.verify(when);
     await this.#witness.verify();
     await this.#witness.lookUp(next, (...which) => this.#deployment.locate(...which));
-    await this.#load.check(when);
   }
 
   #written(): Promise<void> {
-    return this.#load.untilWritten(this.#options.writes);
+    return this.#load.untilWritten(writes);
   }
 }
 

@@ -49,7 +49,8 @@ export interface LocatedExtent {
 const name = 'lab';
 const backTimeoutMs = 120_000;
 const killTimeoutMs = 15_000;
-const pollMs = 100;
+/** Each time a command is started. */
+const pollMs = 500;
 
 const running = new Set<Deployment>();
 atEnd(() => {
@@ -62,6 +63,8 @@ export class Deployment {
   readonly endpoint: string;
   readonly credentials: Credentials = rootCredentials;
   readonly #folder: string;
+  /** As it was told last. */
+  #supervisorPid: number | undefined;
   #heldSupervisor: number | undefined;
 
   private constructor(folder: string, gatewayPort: number) {
@@ -124,26 +127,28 @@ roles:
   }
 
   async status(): Promise<DeploymentState> {
-    return JSON.parse(await this.deploy('status', '--json')) as DeploymentState;
+    const state = JSON.parse(await this.deploy('status', '--json')) as DeploymentState;
+    this.#supervisorPid = state.supervisorPid;
+    return state;
   }
 
   async membersOf(role: string): Promise<MemberState[]> {
     return (await this.status()).members.filter((member) => member.role === role);
   }
 
-  /** SIGKILL to one member; resolves when it has gone, with how it was before. */
-  async kill(memberName: string): Promise<MemberState> {
-    return await this.#kill(memberName, await this.status());
+  /** SIGKILL to one member; resolves when it has gone. */
+  async kill({ name, pid }: MemberState): Promise<void> {
+    assert.ok(pid !== undefined, `${name} runs`);
+    await killAll([pid]);
   }
 
   /** The same, and it stays down: the supervisor hangs until it is let go. */
-  async killForLong(memberName: string): Promise<MemberState> {
-    const status = await this.status();
-    const { supervisorPid } = status;
+  async killForLong(member: MemberState): Promise<void> {
+    const supervisorPid = this.#supervisorPid;
     assert.ok(supervisorPid !== undefined, 'there is a supervisor');
     process.kill(supervisorPid, 'SIGSTOP');
     this.#heldSupervisor = supervisorPid;
-    return await this.#kill(memberName, status);
+    await this.kill(member);
   }
 
   letSupervisorGo(): void {
@@ -159,14 +164,14 @@ roles:
     await killAll(pids.filter((pid) => pid !== undefined));
   }
 
-  /** The supervisor has started again what was killed, and it answers. */
-  async untilBack({ name, pid, restarts }: MemberState): Promise<void> {
+  /** The supervisor has started again what was killed, and it answers. Resolves with how it is now. */
+  async untilBack({ name, pid, restarts }: MemberState): Promise<MemberState> {
     const deadline = Date.now() + backTimeoutMs;
     for (;;) {
       const { members } = await this.status();
       const now = members.find((candidate) => candidate.name === name);
       assert.ok(now !== undefined);
-      if (now.state === 'running' && now.pid !== pid && now.restarts > restarts) return;
+      if (now.state === 'running' && now.pid !== pid && now.restarts > restarts) return now;
       if (Date.now() > deadline) throw new Error(`${name} is not back: ${JSON.stringify(now)}`);
       await delay(pollMs);
     }
@@ -202,13 +207,6 @@ roles:
     this.letSupervisorGo();
     spawnSync(process.execPath, [program, 'deploy', 'down', this.file], { stdio: 'ignore' });
     rmSync(this.#folder, { recursive: true, force: true });
-  }
-
-  async #kill(memberName: string, { members }: DeploymentState): Promise<MemberState> {
-    const member = members.find((candidate) => candidate.name === memberName);
-    assert.ok(member?.pid !== undefined, `${memberName} runs`);
-    await killAll([member.pid]);
-    return member;
   }
 
   /** Of commands beside the gateway. */

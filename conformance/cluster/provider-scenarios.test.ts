@@ -1,0 +1,19 @@
+/** Providers of a deployment die: each has company, and nobody notices. */
+import { after, test } from 'node:test';
+import { Deployment } from '../harness/deployment.ts';
+import { Scenarios } from './scenarios.ts';
+
+const deployment = await Deployment.up({ workers: 2 });
+after(() => deployment.remove());
+const scenarios = await Scenarios.open(deployment, console.log);
+after(() => scenarios.close());
+
+for (const role of ['data-provider', 'metadata-provider']) {
+  test(`a ${role} is killed under load, and nobody has to do anything`, async () => {
+    await scenarios.memberDies(role);
+  });
+}
+
+test('at the end nothing is amiss', async () => {
+  await scenarios.check();
+});
