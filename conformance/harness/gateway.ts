@@ -10,6 +10,7 @@ import https from 'node:https';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { freePort } from './ports.ts';
 import { atEnd, childrenOf, exitOf, isAlive, killGroup } from './processes.ts';
 
 export interface Credentials {
