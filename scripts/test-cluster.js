@@ -15,7 +15,8 @@ try {
     [path.join(import.meta.dirname, 'test.js'), ...(words.length > 0 ? words : ['conformance'])],
     { stdio: 'inherit', env: { ...process.env, ...blobseer.environment } },
   );
-  const [status] = await once(tests, 'exit');
+  const [status, signal] = await once(tests, 'exit');
+  if (signal !== null) console.error(`the tests were ended by ${signal}`);
   process.exitCode = status ?? 1;
 } finally {
   await blobseer.remove();

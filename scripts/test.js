@@ -29,4 +29,5 @@ const run = spawnSync(
   ],
   { stdio: 'inherit' },
 );
+if (run.signal !== null) console.error(`the tests were ended by ${run.signal}`);
 process.exit(run.status ?? 1);
