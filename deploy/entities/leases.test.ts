@@ -243,7 +243,7 @@ test('whatever dies when: acknowledged versions are whole, all others read as be
       assert.equal(vm.statistics().pending, 0);
       assert.equal((await vm.root(blobId)).node.version, made.length);
       let before: Pages = [];
-      /** What a page that was taken over may be: its writer's, if that came too late, or as any before. */
+      /** What a page that was taken over may be: its writer's, if that came too late, or what any version before it had. */
       const allowed: Set<string>[] = [];
       for (const { written, isAcknowledged } of made) {
         const pages = await vm.pages(blobId, written.version);
