@@ -60,16 +60,23 @@ export function createApp(parts: AppParts): App {
     if (error !== null && error !== undefined) log.debug({ err: error }, 'connection failed');
   };
   const handle = koa.callback();
-  const running = new Set<Promise<void>>();
+  // A number, not a set of them: the table behind a set that is added to and taken from for ever keeps
+  // what was in it until old objects are collected, and with it every request.
+  let running = 0;
+  const idleWaiters: (() => void)[] = [];
+  const end = () => {
+    running -= 1;
+    if (running === 0) for (const resolve of idleWaiters.splice(0)) resolve();
+  };
   return {
     turns,
     handle: (req, res) =>
       turns.take(req, res, () => {
-        const handling = handle(req, res).finally(() => running.delete(handling));
-        running.add(handling);
+        running += 1;
+        handle(req, res).then(end, end);
       }),
     idle: async () => {
-      while (running.size > 0) await Promise.allSettled(running);
+      if (running > 0) await new Promise<void>((resolve) => idleWaiters.push(resolve));
     },
   };
 }

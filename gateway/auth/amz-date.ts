@@ -5,15 +5,24 @@
 
 const months = 'Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec'.split(' ');
 
-const isoBasic = /^(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})Z$/;
+const isoBasic = /^\d{8}T\d{6}Z$/;
+const basicDay = /^\d{8}$/;
 const isoExtended = /^(\d{4})-(\d{2})-(\d{2})T(\d{2}):(\d{2}):(\d{2})(?:\.\d{1,9})?Z$/;
 const rfc1123 =
   /^(?:[A-Z][a-z]{2}, )?(\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d{2}):(\d{2}):(\d{2}) (?:GMT|UTC|\+0000|-0000)$/;
 
 /** `20130524T000000Z` to milliseconds since 1970; undefined for anything else. */
 export function parseAmzDate(text: string): number | undefined {
-  const match = isoBasic.exec(text);
-  return match === null ? undefined : utc(match.slice(1).map(Number));
+  if (!isoBasic.test(text)) return undefined;
+  // Every request has one: its digits are read without an array of them.
+  return utc(
+    digits(text, 0, 4),
+    digits(text, 4, 6),
+    digits(text, 6, 8),
+    digits(text, 9, 11),
+    digits(text, 11, 13),
+    digits(text, 13, 15),
+  );
 }
 
 /** A Date or X-Amz-Date header in any form that S3 reads there; a time before 1970 is none. */
@@ -26,17 +35,23 @@ function parseAnyDate(text: string): number | undefined {
   const basic = parseAmzDate(text);
   if (basic !== undefined) return basic;
   const extended = isoExtended.exec(text);
-  if (extended !== null) return utc(extended.slice(1, 7).map(Number));
+  if (extended !== null) {
+    const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = extended
+      .slice(1, 7)
+      .map(Number);
+    return utc(year, month, day, hour, minute, second);
+  }
   const match = rfc1123.exec(text);
   if (match === null) return undefined;
   const [, day, monthName = '', year, hour, minute, second] = match;
   const month = months.indexOf(monthName) + 1;
-  return month === 0 ? undefined : utc([year, month, day, hour, minute, second].map(Number));
+  if (month === 0) return undefined;
+  return utc(Number(year), month, Number(day), Number(hour), Number(minute), Number(second));
 }
 
-/** `20130524`: the day in UTC, as credentials name it. */
-export function amzDay(ms: number): string {
-  return amzDate(ms).slice(0, 8);
+/** True for the form `20130524T000000Z`, be there such a day or not. */
+export function isAmzDate(text: string): boolean {
+  return isoBasic.test(text);
 }
 
 /** `20130524T000000Z` */
@@ -51,21 +66,35 @@ export function isoSeconds(ms: number): string {
 
 /** True for `yyyymmdd` of a day that exists. */
 export function isDay(text: string): boolean {
-  return text.length === 8 && parseAmzDate(`${text}T000000Z`) !== undefined;
+  if (!basicDay.test(text)) return false;
+  return utc(digits(text, 0, 4), digits(text, 4, 6), digits(text, 6, 8), 0, 0, 0) !== undefined;
+}
+
+/** The number that the digits of [start, end) make. */
+function digits(text: string, start: number, end: number): number {
+  let value = 0;
+  for (let at = start; at < end; at += 1) value = value * 10 + text.charCodeAt(at) - 0x30;
+  return value;
 }
 
 /** Undefined where a field is out of range: Date.UTC would carry the 30th of February over. */
-function utc(fields: readonly number[]): number | undefined {
-  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = fields;
+function utc(
+  year: number,
+  month: number,
+  day: number,
+  hour: number,
+  minute: number,
+  second: number,
+): number | undefined {
   // Years below 100 would be read as 1900 and later.
-  if (year < 1000) return undefined;
-  const ms = Date.UTC(year, month - 1, day, hour, minute, second);
-  const date = new Date(ms);
-  const isSame =
-    date.getUTCMonth() === month - 1 &&
-    date.getUTCDate() === day &&
-    date.getUTCHours() === hour &&
-    date.getUTCMinutes() === minute &&
-    date.getUTCSeconds() === second;
-  return isSame ? ms : undefined;
+  if (year < 1000 || month < 1 || month > 12 || day < 1 || day > daysOf(year, month)) {
+    return undefined;
+  }
+  if (hour > 23 || minute > 59 || second > 59) return undefined;
+  return Date.UTC(year, month - 1, day, hour, minute, second);
+}
+
+function daysOf(year: number, month: number): number {
+  if (month !== 2) return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+  return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
 }

@@ -5,6 +5,7 @@
 import { S3Error } from '../s3/errors.ts';
 import { authenticateVersion2 } from './authenticate-v2.ts';
 import { ChunkSigner } from './chunk-signer.ts';
+import type { HmacKey } from './hmac.ts';
 import type { Identity } from './identity.ts';
 import { signatureDoesNotMatch } from './mismatch.ts';
 import { mechanismOf, readClaim, type SignedClaim } from './parse-authorization.ts';
@@ -88,7 +89,7 @@ export function authenticate(input: AuthenticateInput): Authenticated {
     throw new S3Error('InvalidAccessKeyId', { fields: { AWSAccessKeyId: claim.accessKey } });
   }
   const key = input.signingKeys.find(claim.accessKey, credentials.secret, claim.scope);
-  const { dateLine, host } = verify(input, claim, headers, parameters, key.bytes);
+  const { dateLine, host } = verify(input, claim, headers, parameters, key.hmac);
   input.signingKeys.remember(key);
 
   const { identity } = credentials;
@@ -96,7 +97,7 @@ export function authenticate(input: AuthenticateInput): Authenticated {
   if (payload.kind !== 'streaming-signed' && payload.kind !== 'streaming-signed-trailer') {
     return { kind: 'signed', identity, payload, ...host };
   }
-  const chunkSigner = new ChunkSigner(key.bytes, dateLine, claim.scope, claim.signature);
+  const chunkSigner = new ChunkSigner(key.hmac, dateLine, claim.scope, claim.signature);
   return { kind: 'signed', identity, payload, chunkSigner, ...host };
 }
 
@@ -116,7 +117,7 @@ function verify(
   claim: SignedClaim,
   headers: ReadonlyMap<string, string>,
   parameters: readonly Pair[],
-  signingKey: Buffer,
+  signingKey: HmacKey,
 ): Verified {
   const query = canonicalQuery(
     claim.via === 'query' ? parameters.filter(([name]) => name !== 'X-Amz-Signature') : parameters,

@@ -3,6 +3,7 @@
  * request's own, so chunks can be neither exchanged nor left out.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
  */
+import type { HmacKey } from './hmac.ts';
 import {
   chunkStringToSign,
   type Scope,
@@ -12,14 +13,14 @@ import {
 } from './sigv4.ts';
 
 export class ChunkSigner {
-  readonly #signingKey: Buffer;
+  readonly #signingKey: HmacKey;
   readonly #dateLine: string;
   readonly #scope: Scope;
   /** Undefined once a signature was wrong: nothing behind it can be right. */
   #previous: string | undefined;
 
   /** `seedSignature` is the verified signature of the request. */
-  constructor(signingKey: Buffer, dateLine: string, scope: Scope, seedSignature: string) {
+  constructor(signingKey: HmacKey, dateLine: string, scope: Scope, seedSignature: string) {
     this.#signingKey = signingKey;
     this.#dateLine = dateLine;
     this.#scope = scope;

@@ -112,7 +112,7 @@ function verifyVersion4(input: FormAuthInput): Identity {
   const policy = latin1Of(field(fields, 'policy'));
   const provided = field(fields, 'x-amz-signature');
   const key = signingKeys.find(accessKey, secret, scope);
-  if (!signaturesEqual(signatureOf(key.bytes, policy), provided)) {
+  if (!signaturesEqual(signatureOf(key.hmac, policy), provided)) {
     throw signatureDoesNotMatch({ accessKey, provided, stringToSign: policy });
   }
   signingKeys.remember(key);

@@ -9,17 +9,18 @@
  * malformed credentials are those that S3 answers.
  */
 import { S3Error } from '../s3/errors.ts';
-import { amzDate, amzDay, isoSeconds, parseAmzDate, parseHeaderDate } from './amz-date.ts';
+import { amzDate, isAmzDate, isoSeconds, parseAmzDate, parseHeaderDate } from './amz-date.ts';
+import { readSigner } from './authorization-header.ts';
 import {
   asymmetricAlgorithm,
   authorizationArgument,
-  malformed,
   queryError,
   readCredential,
   unsupportedMechanism,
   type Via,
 } from './credential.ts';
 import { type PayloadKind, parsePayloadHash } from './payload.ts';
+import { readSignedHeaders } from './signed-headers.ts';
 import { algorithm, type Pair, type Scope, unsignedPayload } from './sigv4.ts';
 
 export const maxSkewMs = 15 * 60 * 1000;
@@ -120,21 +121,18 @@ function readHeader(input: ClaimInput): SignedClaim {
   if (timeMs === undefined) throw invalidDate();
   requireSkewWithin(timeMs, dateText, input.nowMs);
 
-  const components = parseComponents(authorization.slice(scheme.length + 1));
-  const credential = readCredential(components.credential, 'header', input.region);
-  if (credential.scope.date !== amzDay(timeMs)) {
-    throw malformed(
-      'header',
-      'Invalid credential date. Date is not the same as X-Amz-Date.',
-      input.region,
-    );
-  }
-  const isoDate = amzDate(timeMs);
+  const isoDate = isAmzDate(dateText) ? dateText : amzDate(timeMs);
+  const { signer, signature } = readSigner({
+    authorization,
+    region: input.region,
+    day: isoDate.slice(0, 8),
+  });
   return {
     via: 'header',
-    ...credential,
-    signedHeaders: readSignedHeaders(components.signedHeaders, 'header', input.region),
-    signature: components.signature,
+    accessKey: signer.accessKey,
+    scope: signer.scope,
+    signedHeaders: signer.signedHeaders,
+    signature,
     dateLines: dateText === isoDate ? [isoDate] : [isoDate, dateText],
     payloadHash,
     payload,
@@ -158,38 +156,6 @@ export function requireSkewWithin(timeMs: number, dateText: string, nowMs: numbe
       MaxAllowedSkewMilliseconds: String(maxSkewMs),
     },
   });
-}
-
-interface Components {
-  readonly credential: string;
-  readonly signedHeaders: string;
-  readonly signature: string;
-}
-
-function parseComponents(text: string): Components {
-  const values = new Map<string, string>();
-  for (const part of text.split(',')) {
-    const component = part.trim();
-    const equals = component.indexOf('=');
-    const name = equals < 0 ? '' : component.slice(0, equals);
-    if (name === '' || values.has(name)) throw missingComponents();
-    values.set(name, component.slice(equals + 1));
-  }
-  const credential = values.get('Credential');
-  const signedHeaders = values.get('SignedHeaders');
-  const signature = values.get('Signature');
-  if (credential === undefined || signedHeaders === undefined || signature === undefined) {
-    throw missingComponents();
-  }
-  return { credential, signedHeaders, signature };
-}
-
-function missingComponents(): S3Error {
-  return malformed(
-    'header',
-    'the authorization header requires three components: Credential, SignedHeaders, and Signature.',
-    undefined,
-  );
 }
 
 // --- the query of a presigned URL
@@ -294,20 +260,6 @@ function parameter(parameters: readonly Pair[], name: string): string | undefine
 
 function hasParameter(parameters: readonly Pair[], name: string): boolean {
   return parameters.some(([candidate]) => candidate === name);
-}
-
-// --- both
-
-/** RFC 9110 section 5.6.2. */
-const headerName = /^[a-z0-9!#$%&'*+\-.^_`|~]+$/;
-
-function readSignedHeaders(text: string, via: Via, region: string | undefined): string[] {
-  const names = text.toLowerCase().split(';').sort();
-  if (!names.every((name) => headerName.test(name))) {
-    const fault = 'the SignedHeaders are mal-formed; expecting "host;x-amz-date".';
-    throw via === 'header' ? malformed(via, fault, region) : queryError(fault);
-  }
-  return names;
 }
 
 function isNonEmpty(text: string | undefined): boolean {

@@ -7,26 +7,40 @@ const scope: Scope = { date: '20130524', region: 'us-east-1' };
 
 test('finds the key that derivation gives, cached or not', () => {
   const keys = new SigningKeys();
-  const expected = deriveSigningKey('secret', scope);
+  const expected = deriveSigningKey('secret', scope).hexOf('text');
   const derived = keys.find('KEY', 'secret', scope);
-  assert.deepEqual(derived.bytes, expected);
-  assert.notEqual(keys.find('KEY', 'secret', scope).bytes, derived.bytes);
+  assert.equal(derived.hmac.hexOf('text'), expected);
+  assert.notEqual(keys.find('KEY', 'secret', scope), derived);
   keys.remember(derived);
-  assert.equal(keys.find('KEY', 'secret', scope).bytes, derived.bytes);
+  assert.equal(keys.find('KEY', 'secret', scope), derived);
 });
 
-test('access key, secret, day and region all tell keys apart', () => {
+test('access key, day and region all tell keys apart', () => {
   const keys = new SigningKeys();
-  keys.remember(keys.find('KEY', 'secret', scope));
+  const first = keys.find('KEY', 'secret', scope);
+  keys.remember(first);
   for (const other of [
     keys.find('KEY2', 'secret', scope),
-    keys.find('KEY', 'secret2', scope),
     keys.find('KEY', 'secret', { ...scope, date: '20130525' }),
     keys.find('KEY', 'secret', { ...scope, region: 'eu-west-1' }),
   ]) {
     keys.remember(other);
   }
-  assert.equal(keys.size, 5);
+  assert.equal(keys.size, 4);
+  assert.equal(keys.find('KEY', 'secret', scope), first);
+});
+
+test('a rotated secret never gets the key of the old one, and takes its place', () => {
+  const keys = new SigningKeys();
+  const old = keys.find('KEY', 'old', scope);
+  keys.remember(old);
+  const rotated = keys.find('KEY', 'new', scope);
+  assert.equal(rotated.hmac.hexOf('text'), deriveSigningKey('new', scope).hexOf('text'));
+  assert.equal(keys.find('KEY', 'old', scope), old);
+  keys.remember(rotated);
+  assert.equal(keys.size, 1);
+  assert.equal(keys.find('KEY', 'new', scope), rotated);
+  assert.notEqual(keys.find('KEY', 'old', scope), old);
 });
 
 test('a full cache loses the least recently used', () => {
@@ -38,17 +52,19 @@ test('a full cache loses the least recently used', () => {
   keys.remember(second);
   keys.remember(second);
   assert.equal(keys.size, 2);
-  assert.equal(find('A').bytes, first.bytes);
+  assert.equal(find('A'), first);
   keys.remember(find('C'));
   assert.equal(keys.size, 2);
-  assert.equal(find('A').bytes, first.bytes);
-  assert.notEqual(find('B').bytes, second.bytes);
+  assert.equal(find('A'), first);
+  assert.notEqual(find('B'), second);
 });
 
 test('neither secret nor key shows when the cache is printed', () => {
   const keys = new SigningKeys();
-  keys.remember(keys.find('KEY', 'the-secret', scope));
+  const key = keys.find('KEY', 'the-secret', scope);
+  keys.remember(key);
   assert.equal(JSON.stringify(keys), '{}');
+  assert.equal(JSON.stringify(key).includes('the-secret'), false);
 });
 
 test('a cache holds at least one key', () => {

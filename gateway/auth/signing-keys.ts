@@ -3,16 +3,17 @@
  * recently used goes first. A key is remembered only after a signature made with it was verified:
  * who knows an access key alone cannot fill the cache with regions of his own making.
  */
-import { hash } from 'node:crypto';
+import type { HmacKey } from './hmac.ts';
 import { deriveSigningKey, type Scope } from './sigv4.ts';
 
-/** Users times regions times two days around midnight: 4096 keys are about 1 MiB. */
+/** Users times regions times two days around midnight: 4096 keys are about 2 MiB. */
 export const defaultMaxSigningKeys = 4096;
 
 export class SigningKeys {
   readonly #maxKeys: number;
   /** In order of use, oldest first: a Map keeps the order of insertion. */
-  readonly #keys = new Map<string, Buffer>();
+  readonly #keys = new Map<string, SigningKey>();
+  #newest: SigningKey | undefined;
 
   constructor(maxKeys: number = defaultMaxSigningKeys) {
     if (!Number.isSafeInteger(maxKeys) || maxKeys < 1) {
@@ -27,32 +28,44 @@ export class SigningKeys {
 
   /** The key, from the cache or derived; derived ones are not kept until `remember`. */
   find(accessKey: string, secret: string, scope: Scope): SigningKey {
-    const name = cacheName(accessKey, secret, scope);
+    const name = `${accessKey}/${scope.date}/${scope.region}`;
     const known = this.#keys.get(name);
-    if (known === undefined) return { name, bytes: deriveSigningKey(secret, scope) };
-    this.#keys.delete(name);
-    this.#keys.set(name, known);
-    return { name, bytes: known };
+    if (known?.isOf(secret) !== true) return new SigningKey(name, secret, scope);
+    // Mostly the same user asks again: nothing has to move.
+    if (known !== this.#newest) this.#putLast(known);
+    return known;
   }
 
-  /** Keeps a key that has proved itself. */
+  /** Keeps a key that has proved itself, in place of that of a secret that was rotated. */
   remember(key: SigningKey): void {
-    if (this.#keys.has(key.name)) return;
-    if (this.#keys.size >= this.#maxKeys) {
-      const oldest = this.#keys.keys().next();
-      if (oldest.done !== true) this.#keys.delete(oldest.value);
-    }
-    this.#keys.set(key.name, key.bytes);
+    if (this.#keys.get(key.name) === key) return;
+    this.#putLast(key);
+    if (this.#keys.size <= this.#maxKeys) return;
+    const oldest = this.#keys.keys().next();
+    if (oldest.done !== true) this.#keys.delete(oldest.value);
+  }
+
+  #putLast(key: SigningKey): void {
+    this.#keys.delete(key.name);
+    this.#keys.set(key.name, key);
+    this.#newest = key;
   }
 }
 
-export interface SigningKey {
+export class SigningKey {
   /** What the cache files it under. */
   readonly name: string;
-  readonly bytes: Buffer;
-}
+  readonly hmac: HmacKey;
+  readonly #secret: string;
 
-/** With the secret's digest in it, a rotated secret finds nothing of the old one. */
-function cacheName(accessKey: string, secret: string, scope: Scope): string {
-  return `${accessKey}/${scope.date}/${scope.region}/${hash('sha256', secret, 'base64')}`;
+  constructor(name: string, secret: string, scope: Scope) {
+    this.name = name;
+    this.hmac = deriveSigningKey(secret, scope);
+    this.#secret = secret;
+  }
+
+  /** Both secrets are the namespace's own: no client can tell by the time that this takes. */
+  isOf(secret: string): boolean {
+    return this.#secret === secret;
+  }
 }

@@ -11,6 +11,7 @@
  * is hashed as those bytes. (Decoding it as UTF-8 first would lose bytes that are not UTF-8.)
  */
 import { createHmac, hash, timingSafeEqual } from 'node:crypto';
+import { HmacKey } from './hmac.ts';
 
 export const algorithm = 'AWS4-HMAC-SHA256';
 export const service = 's3';
@@ -208,17 +209,17 @@ export function trailerStringToSign(
   return `${algorithm}-TRAILER\n${dateLine}\n${scopeText(scope)}\n${previousSignature}\n${trailerSha256}`;
 }
 
-/** The key for one day, region and service: 32 bytes. As secret as the secret itself for that day. */
-export function deriveSigningKey(secret: string, scope: Scope): Buffer {
+/** The key for one day, region and service. As secret as the secret itself for that day. */
+export function deriveSigningKey(secret: string, scope: Scope): HmacKey {
   const dateKey = hmac(`AWS4${secret}`, scope.date);
   const regionKey = hmac(dateKey, scope.region);
   const serviceKey = hmac(regionKey, service);
-  return hmac(serviceKey, terminator);
+  return new HmacKey(hmac(serviceKey, terminator));
 }
 
 /** 64 hex digits. */
-export function signatureOf(signingKey: Buffer, text: string): string {
-  return createHmac('sha256', signingKey).update(text, 'latin1').digest('hex');
+export function signatureOf(signingKey: HmacKey, text: string): string {
+  return signingKey.hexOf(text);
 }
 
 function hmac(key: string | Buffer, text: string): Buffer {
@@ -226,11 +227,16 @@ function hmac(key: string | Buffer, text: string): Buffer {
 }
 
 /**
- * Compares in time that does not depend on where they differ. A signature's length is no secret, so
- * one of another length is refused at once (timingSafeEqual would throw).
+ * Compares in time that does not depend on where they differ. What a signature looks like is no secret:
+ * what cannot be one is refused at once.
  */
 export function signaturesEqual(computed: string, provided: string): boolean {
-  const a = Buffer.from(computed);
-  const b = Buffer.from(provided);
-  return a.length === signatureLength && b.length === a.length && timingSafeEqual(a, b);
+  if (!signature.test(provided)) return false;
+  computedBytes.write(computed, 'latin1');
+  providedBytes.write(provided, 'latin1');
+  return timingSafeEqual(computedBytes, providedBytes);
 }
+
+const signature = /^[0-9a-f]{64}$/;
+const computedBytes = Buffer.alloc(signatureLength);
+const providedBytes = Buffer.alloc(signatureLength);

@@ -20,6 +20,8 @@ export const maxUserIdBytes = 256;
 const maxBatchRows = 1000;
 /** More than a bucket can have. */
 const maxSettings = 250;
+/** Decoded buckets kept in memory. */
+const maxRemembered = 1000;
 const nothing = Buffer.alloc(0);
 
 /** Their numbers are in row keys on disk: never change one. */
@@ -32,8 +34,14 @@ export interface BucketQuery {
   readonly limit: number;
 }
 
+interface Remembered {
+  readonly value: Buffer;
+  readonly bucket: Bucket;
+}
+
 export class Buckets {
   private readonly context: Context;
+  private readonly remembered = new Map<string, Remembered>();
 
   constructor(context: Context) {
     this.context = context;
@@ -43,7 +51,17 @@ export class Buckets {
     const row = Buffer.from(name);
     if (row.length === 0 || row.length > maxNameBytes) return undefined;
     const value = this.context.tables.buckets.get(row);
-    return value && decodeBucket(value, name);
+    return value && this.decode(name, value);
+  }
+
+  /** Kept as long as the row's bytes are the same, so what another process wrote is seen at once. */
+  private decode(name: string, value: Buffer): Bucket {
+    const known = this.remembered.get(name);
+    if (known?.value.equals(value)) return known.bucket;
+    const bucket = decodeBucket(value, name);
+    if (this.remembered.size >= maxRemembered) this.remembered.clear();
+    this.remembered.set(name, { value, bucket });
+    return bucket;
   }
 
   byId(id: number): Bucket | undefined {

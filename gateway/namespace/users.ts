@@ -9,7 +9,7 @@ import { decodeUser, encodeUser } from './records.ts';
 
 const maxAccessKeyBytes = 256;
 const batchRows = 500;
-/** Decoded users kept in memory. */
+/** Decoded users, and access keys, kept in memory. */
 const maxRemembered = 1000;
 
 interface Remembered {
@@ -20,6 +20,8 @@ interface Remembered {
 export class Users {
   private readonly context: Context;
   private readonly remembered = new Map<string, Remembered>();
+  /** Access key -> the user that had it when it was last looked up. */
+  private readonly holders = new Map<string, string>();
 
   constructor(context: Context) {
     this.context = context;
@@ -32,9 +34,24 @@ export class Users {
   }
 
   byAccessKey(accessKey: string): { user: User; key: AccessKey } | undefined {
+    const holder = this.holders.get(accessKey);
+    // A user's row names all of his keys: whether he still has this one, it says itself.
+    const held = holder === undefined ? undefined : this.ifHolds(holder, accessKey);
+    return held ?? this.find(accessKey);
+  }
+
+  private find(accessKey: string): { user: User; key: AccessKey } | undefined {
     const row = rowKey(accessKey, maxAccessKeyBytes);
     const id = row && this.context.tables.accessKeys.get(row)?.toString('utf8');
-    const user = id === undefined ? undefined : this.byId(id);
+    const found = id === undefined ? undefined : this.ifHolds(id, accessKey);
+    if (id === undefined || found === undefined) return undefined;
+    if (this.holders.size >= maxRemembered) this.holders.clear();
+    this.holders.set(accessKey, id);
+    return found;
+  }
+
+  private ifHolds(id: string, accessKey: string): { user: User; key: AccessKey } | undefined {
+    const user = this.byId(id);
     const key = user?.keys.find((candidate) => candidate.accessKey === accessKey);
     return user && key && { user, key };
   }

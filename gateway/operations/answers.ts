@@ -58,18 +58,20 @@ export class Owners {
   }
 }
 
+export const noHeaders: Readonly<Record<string, string>> = {};
+
 /** The header that names a version that is read; none where the bucket never had versioning on. */
 export function versionHeader(
   bucket: Pick<Bucket, 'versioning'>,
   versionId: string,
-): Record<string, string> {
-  return bucket.versioning === 'Unversioned' ? {} : { 'x-amz-version-id': versionId };
+): Readonly<Record<string, string>> {
+  return bucket.versioning === 'Unversioned' ? noHeaders : { 'x-amz-version-id': versionId };
 }
 
 /** The same on the answer to a write, where the null version of a suspended bucket is not named. */
 export function newVersionHeader(
   bucket: Pick<Bucket, 'versioning'>,
   versionId: string,
-): Record<string, string> {
-  return bucket.versioning === 'Enabled' ? { 'x-amz-version-id': versionId } : {};
+): Readonly<Record<string, string>> {
+  return bucket.versioning === 'Enabled' ? { 'x-amz-version-id': versionId } : noHeaders;
 }

@@ -27,7 +27,7 @@ export function getObjectAttributes(request: S3Request, services: Services): S3R
   const wanted = wantedAttributes(headers.get('x-amz-object-attributes'));
   const version = findVersion(namespace, lookOf(request, bucket), key, query.get('versionId'));
   const ownVersion = versionHeader(bucket, version.versionId);
-  checkRead(headers, version, ownVersion);
+  checkRead(headers, version, () => ownVersion);
   const answer = xmlAnswer(
     'GetObjectAttributesResponse',
     // Without quotes, unlike everywhere else (API_GetObjectAttributes).

@@ -15,7 +15,7 @@ import { checkKey } from '../s3/names.ts';
 import { defaultContentType, responseOverrides, storageClassHeader } from '../s3/object-headers.ts';
 import { contentRange, parseRange } from '../s3/ranges.ts';
 import type { Services } from '../services.ts';
-import { quoted, versionHeader } from './answers.ts';
+import { noHeaders, quoted, versionHeader } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { loadedBucket, lookOf, requesterId } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
@@ -73,7 +73,7 @@ function find(request: S3Request, namespace: Namespace, bucket: Bucket): Found {
   checkKey(key);
   refuseUnsupported(headers);
   const overrides = responseOverrides(query);
-  if (request.identity === undefined && Object.keys(overrides).length > 0) {
+  if (request.identity === undefined && hasAny(overrides)) {
     throw new S3Error('InvalidRequest', {
       message: 'Request specific response headers cannot be used for anonymous GET requests.',
     });
@@ -85,7 +85,7 @@ function find(request: S3Request, namespace: Namespace, bucket: Bucket): Found {
     ...version.headers.system,
     ...overrides,
   };
-  checkRead(headers, version, { ...ownVersion, ...ofUnchanged(kept) });
+  checkRead(headers, version, () => ({ ...ownVersion, ...ofUnchanged(kept) }));
   const selection = select(request, namespace, bucket, version);
   return {
     version,
@@ -99,7 +99,7 @@ function find(request: S3Request, namespace: Namespace, bucket: Bucket): Found {
       ...ownVersion,
       ...storageClassHeader(version.storageClass),
       // Told to those who may read the tags (API_GetObject).
-      ...(requesterId(request) === bucket.ownerId ? tagCount(version) : {}),
+      ...(requesterId(request) === bucket.ownerId ? tagCount(version) : noHeaders),
       ...selection.headers,
       ...checksumHeaders(request, version, selection.checksum),
       'Content-Length': String(selection.length),
@@ -114,8 +114,14 @@ function ofUnchanged(kept: HeaderRecord): HeaderRecord {
 }
 
 function tagCount({ tags }: ObjectVersion): HeaderRecord {
-  const count = Object.keys(tags ?? {}).length;
-  return count === 0 ? {} : { 'x-amz-tagging-count': String(count) };
+  if (tags === undefined) return noHeaders;
+  const count = Object.keys(tags).length;
+  return count === 0 ? noHeaders : { 'x-amz-tagging-count': String(count) };
+}
+
+function hasAny(record: HeaderRecord): boolean {
+  for (const _name in record) return true;
+  return false;
 }
 
 /** The type is the object's, also beside the checksum of one of its parts. */
@@ -124,8 +130,8 @@ function checksumHeaders(
   version: ObjectVersion,
   checksum: Checksum | undefined,
 ): HeaderRecord {
-  if (checksum === undefined) return {};
-  if (request.headers.get('x-amz-checksum-mode')?.toUpperCase() !== 'ENABLED') return {};
+  if (checksum === undefined) return noHeaders;
+  if (request.headers.get('x-amz-checksum-mode')?.toUpperCase() !== 'ENABLED') return noHeaders;
   return {
     [checksumHeader(checksum.algorithm)]: checksum.value,
     'x-amz-checksum-type': version.checksum?.type ?? checksum.type,
@@ -162,7 +168,7 @@ function select(
 }
 
 function whole({ size, checksum }: ObjectVersion): Selection {
-  return { status: 200, offset: 0, length: size, headers: {}, checksum };
+  return { status: 200, offset: 0, length: size, headers: noHeaders, checksum };
 }
 
 export function parsePartNumber(text: string): number {

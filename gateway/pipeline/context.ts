@@ -38,7 +38,7 @@ export function context(parts: {
     ctx.state.exchange = exchange;
     turns.began(exchange);
     await next();
-    log.info(logLine(exchange, clock.nowMs()), 'request');
+    if (log.isLevelEnabled('info')) log.info(logLine(exchange, clock.nowMs()), 'request');
   };
 }
 

@@ -31,24 +31,42 @@ const single: ReadonlySet<string> = new Set([
   'x-amz-date',
 ]);
 
+/** What most prefixes that are asked for begin with. */
+const amazonPrefix = 'x-amz-';
+const nothing: readonly HeaderPair[] = [];
+const noNames: readonly string[] = [];
+
 export class RequestHeaders implements Headers {
   /** In order, repeats kept, names as sent. */
   readonly pairs: readonly HeaderPair[];
+  /** Names in lower case that were sent more than once. */
+  readonly repeated: readonly string[];
   readonly #values = new Map<string, string>();
+  /** Those of `#values` that begin with `amazonPrefix`: every request asks for several kinds of them. */
+  readonly #amazonNames: readonly string[];
 
   /** `rawHeaders` as Node has them: name, value, name, value. */
   constructor(rawHeaders: readonly string[]) {
     const pairs: HeaderPair[] = [];
+    const amazonNames: string[] = [];
+    let repeated = noNames;
     for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
       const name = rawHeaders[at] ?? '';
       const value = rawHeaders[at + 1] ?? '';
       pairs.push([name, value]);
       const lower = name.toLowerCase();
       const before = this.#values.get(lower);
-      if (before === undefined) this.#values.set(lower, value);
-      else if (!single.has(lower)) this.#values.set(lower, `${before},${value}`);
+      if (before === undefined) {
+        this.#values.set(lower, value);
+        if (lower.startsWith(amazonPrefix)) amazonNames.push(lower);
+      } else {
+        if (!single.has(lower)) this.#values.set(lower, `${before},${value}`);
+        repeated = [...repeated, lower];
+      }
     }
     this.pairs = pairs;
+    this.repeated = repeated;
+    this.#amazonNames = amazonNames;
   }
 
   get(name: string): string | undefined {
@@ -56,6 +74,11 @@ export class RequestHeaders implements Headers {
   }
 
   withPrefix(prefix: string): readonly HeaderPair[] {
-    return [...this.#values].filter(([name]) => name.startsWith(prefix));
+    const names = prefix.startsWith(amazonPrefix) ? this.#amazonNames : this.#values.keys();
+    let found = nothing;
+    for (const name of names) {
+      if (name.startsWith(prefix)) found = [...found, [name, this.#values.get(name) ?? '']];
+    }
+    return found;
   }
 }

@@ -77,7 +77,7 @@ export class Turns {
     line.running = turn;
     const { res } = turn;
     // 'close' comes behind 'finish' too, when Node has closed the connection or kept it.
-    res?.once('close', () => this.#next(socket, line));
+    res?.on('close', () => this.#next(socket, line));
     turn.begin();
   }
 

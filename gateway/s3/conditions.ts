@@ -25,25 +25,44 @@ export interface Validators {
 export function checkRead(
   headers: HeaderReader,
   object: Validators,
-  notModifiedHeaders: Readonly<Record<string, string>> = {},
+  notModifiedHeaders: () => Readonly<Record<string, string>> = () => ({}),
 ): void {
-  const failed = failedCondition(headers, '', object);
+  const failed = failedCondition(headers, ofObject, object);
   if (failed === undefined) return;
   if (failed === 'If-Match' || failed === 'If-Unmodified-Since') throw preconditionFailed(failed);
   throw new S3Error('NotModified', {
     headers: {
       ETag: `"${object.etag}"`,
       'Last-Modified': httpDate(object.modifiedMs),
-      ...notModifiedHeaders,
+      ...notModifiedHeaders(),
     },
   });
 }
 
 const copySourcePrefix = 'x-amz-copy-source-';
 
+interface ConditionNames {
+  readonly ifMatch: string;
+  readonly ifUnmodifiedSince: string;
+  readonly ifNoneMatch: string;
+  readonly ifModifiedSince: string;
+}
+
+function conditionNames(prefix: string): ConditionNames {
+  return {
+    ifMatch: `${prefix}if-match`,
+    ifUnmodifiedSince: `${prefix}if-unmodified-since`,
+    ifNoneMatch: `${prefix}if-none-match`,
+    ifModifiedSince: `${prefix}if-modified-since`,
+  };
+}
+
+const ofObject = conditionNames('');
+const ofCopySource = conditionNames(copySourcePrefix);
+
 /** The x-amz-copy-source-if-* conditions: whichever fails is 412 PreconditionFailed. */
 export function checkCopySource(headers: HeaderReader, source: Validators): void {
-  const failed = failedCondition(headers, copySourcePrefix, source);
+  const failed = failedCondition(headers, ofCopySource, source);
   if (failed !== undefined) throw preconditionFailed(`${copySourcePrefix}${failed}`);
 }
 
@@ -55,22 +74,22 @@ type ReadCondition = 'If-Match' | 'If-Unmodified-Since' | 'If-None-Match' | 'If-
  */
 function failedCondition(
   headers: HeaderReader,
-  prefix: string,
+  names: ConditionNames,
   object: Validators,
 ): ReadCondition | undefined {
   const modified = wholeSeconds(object.modifiedMs);
-  const ifMatch = headers.get(`${prefix}if-match`);
+  const ifMatch = headers.get(names.ifMatch);
   if (ifMatch !== undefined) {
     if (!matches(ifMatch, object.etag, 'strong')) return 'If-Match';
   } else {
-    const unmodifiedSince = dateSeconds(headers.get(`${prefix}if-unmodified-since`));
+    const unmodifiedSince = dateSeconds(headers.get(names.ifUnmodifiedSince));
     if (unmodifiedSince !== undefined && modified > unmodifiedSince) return 'If-Unmodified-Since';
   }
-  const ifNoneMatch = headers.get(`${prefix}if-none-match`);
+  const ifNoneMatch = headers.get(names.ifNoneMatch);
   if (ifNoneMatch !== undefined) {
     return matches(ifNoneMatch, object.etag, 'weak') ? 'If-None-Match' : undefined;
   }
-  const modifiedSince = dateSeconds(headers.get(`${prefix}if-modified-since`));
+  const modifiedSince = dateSeconds(headers.get(names.ifModifiedSince));
   return modifiedSince !== undefined && modified <= modifiedSince ? 'If-Modified-Since' : undefined;
 }
 

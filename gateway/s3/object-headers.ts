@@ -90,17 +90,18 @@ export function storageClass(headers: HeaderReader): string {
 
 /** STANDARD is not answered, as S3 does it. */
 export function storageClassHeader(value: string): Readonly<Record<string, string>> {
-  return value === 'STANDARD' ? {} : { 'x-amz-storage-class': value };
+  return value === 'STANDARD' ? nothing : { 'x-amz-storage-class': value };
 }
 
-const overrides = {
-  'response-content-type': 'content-type',
-  'response-content-language': 'content-language',
-  'response-expires': 'expires',
-  'response-cache-control': 'cache-control',
-  'response-content-disposition': 'content-disposition',
-  'response-content-encoding': 'content-encoding',
-} as const;
+const overrides = [
+  ['response-content-type', 'content-type'],
+  ['response-content-language', 'content-language'],
+  ['response-expires', 'expires'],
+  ['response-cache-control', 'cache-control'],
+  ['response-content-disposition', 'content-disposition'],
+  ['response-content-encoding', 'content-encoding'],
+] as const;
+const nothing: Readonly<Record<string, string>> = {};
 
 /**
  * Headers (lower case) that the query's response-* parameters set. Throws InvalidArgument for a value
@@ -109,8 +110,8 @@ const overrides = {
 export function responseOverrides(query: {
   get(name: string): string | undefined;
 }): Readonly<Record<string, string>> {
-  const entries: [string, string][] = [];
-  for (const [parameter, header] of Object.entries(overrides)) {
+  let headers = nothing;
+  for (const [parameter, header] of overrides) {
     const value = query.get(parameter);
     // As an empty header that is sent: there is nothing to say.
     if (value === undefined || value === '') continue;
@@ -121,7 +122,7 @@ export function responseOverrides(query: {
         'Header value cannot be represented using ISO-8859-1.',
       );
     }
-    entries.push([header, value]);
+    headers = { ...headers, [header]: value };
   }
-  return Object.fromEntries(entries);
+  return headers;
 }

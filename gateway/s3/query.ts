@@ -125,8 +125,11 @@ export class QueryParameters {
   }
 }
 
+const noParameters = new QueryParameters([]);
+
 /** Parses the raw query. Throws InvalidURI where a name or value does not decode. */
 export function parseQuery(rawQuery: string): QueryParameters {
+  if (rawQuery === '') return noParameters;
   const entries: [string, string][] = [];
   for (const pair of rawQuery.split('&')) {
     if (pair === '') continue;
