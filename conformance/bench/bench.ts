@@ -28,6 +28,8 @@ import {
 
 export interface BenchOptions {
   readonly scale: Scale;
+  /** Default: all that `workloads.ts` has. */
+  readonly workloads?: readonly Workload[];
   readonly servers: readonly ServerKind[];
   /** Beginnings of names; empty for all. */
   readonly only: readonly string[];
@@ -47,7 +49,7 @@ export async function bench(options: BenchOptions): Promise<Results> {
       servers.push(server);
       await makeBucket(server);
     }
-    const chosen = workloads(options.scale).filter(
+    const chosen = (options.workloads ?? workloads(options.scale)).filter(
       ({ name }) =>
         options.only.length === 0 || options.only.some((start) => name.startsWith(start)),
     );
@@ -56,7 +58,7 @@ export async function bench(options: BenchOptions): Promise<Results> {
       machine: machine(),
       node: process.version,
       date: new Date().toISOString(),
-      command: `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim(),
+      command: commandLine(),
       rows,
     };
     for (const workload of chosen) {
@@ -67,6 +69,12 @@ export async function bench(options: BenchOptions): Promise<Results> {
   } finally {
     for (const server of servers) await server.stop();
   }
+}
+
+/** As it is given again: `node dist/conformance/bench/bench.js --tiny`. */
+function commandLine(): string {
+  const [, program = '', ...args] = process.argv;
+  return ['node', path.relative(process.cwd(), program), ...args].join(' ');
 }
 
 async function allRounds(

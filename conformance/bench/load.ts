@@ -45,7 +45,7 @@ const pollMs = 10;
 export async function runLoad(job: LoadJob, began: () => void): Promise<LoadResult> {
   const { plan, target } = job;
   const exchanges = makeRequests(target, plan);
-  const next = order(plan, exchanges);
+  const next = order(plan, exchanges, job.connections);
   const histogram = new Histogram();
   let failures = 0;
   let firstFailure: string | undefined;
@@ -64,10 +64,10 @@ export async function runLoad(job: LoadJob, began: () => void): Promise<LoadResu
       bytes += answer.bytes + (plan.bodyBytes ?? 0);
     }
   };
-  const drive = async () => {
+  const drive = async (client: number) => {
     const connection = new Connection(target.endpoint);
     while (!isOver) {
-      const exchange = next();
+      const exchange = next(client);
       if (exchange === undefined) break;
       try {
         count(await connection.exchange(exchange));
@@ -77,7 +77,9 @@ export async function runLoad(job: LoadJob, began: () => void): Promise<LoadResu
     }
     connection.close();
   };
-  const driving = Promise.all(Array.from({ length: job.connections }, drive));
+  const driving = Promise.all(
+    Array.from({ length: job.connections }, (_, client) => drive(client)),
+  );
   const isDone = driving.then(() => true);
   await waitFor(job.warmupMs, driving);
   isCounted = true;
@@ -115,7 +117,12 @@ async function waitFor<T>(ms: number, work: Promise<T>): Promise<T | false> {
   return first;
 }
 
-function order(plan: RequestPlan, exchanges: readonly Exchange[]): () => Exchange | undefined {
+/** What a connection, known by its number, sends next. */
+function order(
+  plan: RequestPlan,
+  exchanges: readonly Exchange[],
+  connections: number,
+): (client: number) => Exchange | undefined {
   let taken = 0;
   switch (plan.order) {
     case 'once':
@@ -124,6 +131,10 @@ function order(plan: RequestPlan, exchanges: readonly Exchange[]): () => Exchang
       return () => exchanges[taken++ % exchanges.length];
     case 'random':
       return () => exchanges[Math.floor(Math.random() * exchanges.length)];
+    case 'own': {
+      const rounds = new Uint32Array(connections);
+      return (client) => exchanges[client + connections * rounds[client]!++];
+    }
   }
 }
 

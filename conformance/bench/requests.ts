@@ -16,26 +16,40 @@ export interface RequestPlan {
   /** How many numbers there are, from `first` (default 0) on. */
   readonly numbers: number;
   readonly first?: number;
-  /** 'once': each number is used once, and the work is over when none is left. */
-  readonly order: 'cyclic' | 'random' | 'once';
+  /**
+   * 'once': each number is used once, and the work is over when none is left. 'own': so too, but the n-th of C
+   * connections takes the n-th number and every C-th after it.
+   */
+  readonly order: 'cyclic' | 'random' | 'once' | 'own';
+  /** What `{own}` in the path stands for, number by number in turns. */
+  readonly own?: readonly string[];
+  /** No two requests have a page in common: what is stored already would not be stored again. */
+  readonly bodiesDiffer?: boolean;
   readonly status: number;
 }
 
 /** A signature is good for 15 minutes: no run of one plan takes as long. */
 export function makeRequests(target: Endpoint, plan: RequestPlan): Exchange[] {
   const bodyBytes = plan.bodyBytes ?? 0;
-  const body = bodyBytes === 0 ? [] : [randomBytes(bodyBytes)];
+  // Bodies that differ are pieces of the same random bytes, each beginning one further on.
+  const random = randomBytes(bodyBytes + (plan.bodiesDiffer === true ? plan.numbers : 0));
+  const bodyOf = (index: number): Buffer[] => {
+    const start = plan.bodiesDiffer === true ? index : 0;
+    return bodyBytes === 0 ? [] : [random.subarray(start, start + bodyBytes)];
+  };
   const exchanges: Exchange[] = [];
   const first = plan.first ?? 0;
   for (let number = first; number < first + plan.numbers; number += 1) {
-    const path = plan.path.replaceAll('{n}', String(number));
+    const index = number - first;
+    const own = plan.own?.[index % plan.own.length] ?? '';
+    const path = plan.path.replaceAll('{n}', String(number)).replaceAll('{own}', own);
     const head = requestHead(
       target,
       { ...plan, headers: headersOf(plan, number) },
       path,
       bodyBytes,
     );
-    exchanges.push({ pieces: [head, ...body], isHead: plan.method === 'HEAD' });
+    exchanges.push({ pieces: [head, ...bodyOf(index)], isHead: plan.method === 'HEAD' });
   }
   return exchanges;
 }

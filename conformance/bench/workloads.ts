@@ -458,7 +458,8 @@ async function request(
   }
 }
 
-async function expect(
+/** Throws for an answer with another status. */
+export async function expect(
   server: Server,
   plan: Pick<RequestPlan, 'method' | 'headers'>,
   path: string,
