@@ -98,24 +98,28 @@ function connectionsFor(bytes: number, { connections }: Scale): number[] {
   return connections.filter((count) => count * bytes <= 512 * mebibyte);
 }
 
-/** Small bodies are few bytes per request made beforehand; large ones share one body. */
+/** Small bodies are few bytes per request made beforehand; large ones are stretches of the same bytes. */
 function put(name: string, bytes: number, scale: Scale): Workload {
   const few = Math.max(8, Math.floor((64 * mebibyte) / bytes));
-  const numbers = Math.min(scale.onceRequests, few * 8);
   return {
     name: `put-${name}`,
     connections: connectionsFor(bytes, scale),
     needsS3: false,
     prepare: nothing,
     measure: (server, connections, round) => {
-      const path = `/${bucket}/put-${name}-${connections}-${round}-{n}`;
-      const isLarge = bytes > 256 * kibibyte;
-      // New keys where they are small; large ones are written over, which frees their disk.
-      const order = isLarge ? 'cyclic' : 'once';
-      const plan: RequestPlan = {
-        ...{ method: 'PUT', path, bodyBytes: bytes, status: 200, order },
-        numbers: isLarge ? Math.min(numbers, 2 * connections) : scale.onceRequests,
-      };
+      const place = `/${bucket}/put-${name}-${connections}-${round}`;
+      const sent = { method: 'PUT', bodyBytes: bytes, status: 200 } as const;
+      const keys = Math.min(few * 8, 2 * connections);
+      const own = Array.from({ length: keys }, (_, key) => String(key));
+      // New keys where they are small. Large ones are written over, which frees their disk, with other bytes: those
+      // that are there already would be compared, and not written.
+      const plan: RequestPlan =
+        bytes > 256 * kibibyte
+          ? {
+              ...{ ...sent, path: `${place}-{own}`, own, numbers: 2 * keys },
+              ...{ order: 'cyclic', bodiesDiffer: true },
+            }
+          : { ...sent, path: `${place}-{n}`, numbers: scale.onceRequests, order: 'once' };
       return measureLoad(server, plan, connections, scale.pace);
     },
   };
