@@ -35,17 +35,36 @@ function memory(pids: readonly number[]): number {
   return Math.max(0, ...everybody(pids).map((pid) => unlessGone(() => anonymousBytes(pid))));
 }
 
-function cpuSeconds(pids: readonly number[]): number {
+/** Of processes and all their descendants. */
+export function cpuSeconds(pids: readonly number[]): number {
   let ticks = 0;
   for (const pid of everybody(pids)) {
-    ticks += unlessGone(() => {
-      const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-      // pid (command) state ...; utime and stime are the 12th and 13th field behind the command.
-      const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-      return Number(fields[11]) + Number(fields[12]);
-    });
+    ticks += unlessGone(() => ticksIn(`/proc/${pid}/stat`));
   }
   return ticks / ticksPerSecond;
+}
+
+/** Of the thread that a process began with: where JavaScript runs. */
+export function mainThreadSeconds(pids: readonly number[]): number {
+  const ticks = pids.map((pid) => unlessGone(() => ticksIn(`/proc/${pid}/task/${pid}/stat`)));
+  return ticks.reduce((sum, each) => sum + each, 0) / ticksPerSecond;
+}
+
+/** What processes have given to the disk, as the kernel counts it where pages become dirty. */
+export function writtenBytes(pids: readonly number[]): number {
+  const bytes = pids.map((pid) =>
+    unlessGone(() =>
+      Number(/^write_bytes: (\d+)$/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1]),
+    ),
+  );
+  return bytes.reduce((sum, each) => sum + each, 0);
+}
+
+function ticksIn(statFile: string): number {
+  const text = readFileSync(statFile, 'utf8');
+  // pid (command) state ...; utime and stime are the 12th and 13th field behind the command.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
 }
 
 function unlessGone(read: () => number): number {

@@ -51,6 +51,12 @@ export class Entity {
     this.#configFile = configFile;
   }
 
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error(`${this.name} is not running`);
+    return pid;
+  }
+
   /** Starts it (again) over what it has stored, and resolves when it listens. */
   async start(): Promise<void> {
     const before = this.#startsLogged();
