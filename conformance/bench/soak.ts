@@ -19,7 +19,7 @@ import { SoakClient } from './soak-client.ts';
 import { fullSizes, SoakLoad, type SoakSizes } from './soak-load.ts';
 import { type SoakResults, soakChart, soakSummary } from './soak-report.ts';
 import { type Sample, sampleDisk, sampleProcesses } from './soak-samples.ts';
-import { meter } from './usage.ts';
+import { cpuSeconds } from './usage.ts';
 
 export interface SoakOptions {
   readonly minutes: number;
@@ -120,7 +120,7 @@ async function sampling(
 ): Promise<void> {
   const beganMs = performance.now();
   let lastMs = beganMs;
-  let usage = meter([gateway.pid]);
+  let gatewaySeconds = cpuSeconds([gateway.pid]);
   let own = process.cpuUsage();
   for (;;) {
     await delay(intervalSeconds * 1000);
@@ -128,14 +128,15 @@ async function sampling(
     const nowMs = performance.now();
     const between = (nowMs - lastMs) / 1000;
     const { user, system } = process.cpuUsage(own);
-    const { cpuSeconds } = usage();
+    const gatewayNow = cpuSeconds([gateway.pid]);
+    const gatewayCpu = (gatewayNow - gatewaySeconds) / between;
     lastMs = nowMs;
-    usage = meter([gateway.pid]);
+    gatewaySeconds = gatewayNow;
     own = process.cpuUsage();
     take({
       seconds: (nowMs - beganMs) / 1000,
       processes: sampleProcesses(gateway.pid),
-      gatewayCpu: cpuSeconds / between,
+      gatewayCpu,
       loadCpu: (user + system) / 1e6 / between,
       loadAverage: loadavg()[0] ?? 0,
       behindSeconds: pace.behindSeconds,
@@ -143,7 +144,6 @@ async function sampling(
       ...(await sampleDisk(gateway.dataDirectory)),
     });
   }
-  usage();
 }
 
 function line(sample: Sample): string {
