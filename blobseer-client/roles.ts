@@ -14,6 +14,8 @@ export interface PageAddress {
   readonly length: number;
   /** In the write's page file; otherwise in the store itself. */
   readonly inFile: boolean;
+  /** Its last bytes, or all of them, where they are kept beside its address. */
+  readonly rest?: Uint8Array;
 }
 
 /** Pages of a snapshot that follow each other; null for holes. */
@@ -91,8 +93,6 @@ export interface ProviderManager {
 
 /** The pages of one write, on their way to the data provider. */
 export interface PageWriter {
-  /** False as long as all of it may end up in the store itself. Final once the write has ended. */
-  readonly isFile: boolean;
   /** Bytes taken so far. */
   readonly storedBytes: number;
   /** Bytes of the page being stored. Waits when the disk is slower than the source. */
@@ -101,6 +101,8 @@ export interface PageWriter {
   endPage(crc: number): number;
   /** Everything is where it belongs, and durable. */
   seal(): Promise<void>;
+  /** Once it is sealed: where a page has come to be. */
+  placed(page: PageAddress): PageAddress;
   /** Inside the publishing commit: the pages become the store's. */
   commit(transaction: Transaction): void;
   /** That commit is durable. */

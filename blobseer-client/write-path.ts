@@ -236,11 +236,10 @@ export class Staging<Tree> implements StagedWrite {
   }
 
   private snapshot(): NewSnapshot {
-    const { plan, size, writeId } = this;
-    const inFile = this.writer.isFile;
+    const { plan, size, writeId, writer } = this;
     const changed: ChangedPage[] = this.changed.map(([index, page]) => [
       index,
-      { ...page, inFile },
+      writer.placed(page),
     ]);
     const keepsOthers = plan.weaveAt !== undefined && (plan.base?.head.size ?? 0) > 0;
     const base = this.sharedPages > 0 || keepsOthers ? plan.base?.ref : undefined;

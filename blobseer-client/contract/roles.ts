@@ -32,17 +32,17 @@ async function storePages<Tree>(
   const writeId = roles.providerManager.newId();
   const blobId = roles.providerManager.newId();
   const writer = roles.providerManager.place(writeId, pageSize, blobId);
-  const stored: Omit<PageAddress, 'inFile'>[] = [];
+  const stored: PageAddress[] = [];
   for (const bytes of pages) {
     await writer.write(bytes.subarray(0, 100));
     await writer.write(bytes.subarray(100));
     const index = writer.endPage(crc32c(bytes));
-    stored.push({ writeId, index, crc: crc32c(bytes), length: bytes.length });
+    stored.push({ writeId, index, crc: crc32c(bytes), length: bytes.length, inFile: false });
   }
   await writer.seal();
   await store.commit((transaction) => writer.commit(transaction));
   store.refresh();
-  return stored.map((address) => ({ ...address, inFile: writer.isFile }));
+  return stored.map((address) => writer.placed(address));
 }
 
 async function publish<Tree>(

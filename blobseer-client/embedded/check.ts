@@ -9,6 +9,7 @@ import { BlobSeerError } from '../errors.ts';
 import type { PageAddress, PageReader } from '../roles.ts';
 import type { Row, Store, Table } from '../store.ts';
 import { countOf } from './free-units.ts';
+import { PageSet } from './page-set.ts';
 import {
   decodeFile,
   decodeSnapshot,
@@ -43,8 +44,10 @@ export class Check extends SnapshotCheck<PageTree> {
   private pages = 0;
   private pageBytes = 0;
   private pagesOwned = 0;
-  /** Write id to the pages of it that were read already: leaves of several blocks name the same. */
-  private readonly seen = new Map<number, Set<number>>();
+  /** Pages that were read already: leaves of several blocks name the same. */
+  private readonly seen = new PageSet();
+  /** Pages that have no row, because all of them stands beside their address. */
+  private readonly rowless = new PageSet();
 
   constructor(store: Store, tables: Tables, records: Snapshots<PageTree>, reader: PageReader) {
     super(store, tables, records);
@@ -66,8 +69,9 @@ export class Check extends SnapshotCheck<PageTree> {
     this.checkBlocks(owned.blocks);
     this.checkFiles(owned.files);
     const inline = count(this.tables.pages);
-    if (inline !== owned.pages) {
-      this.report(`${inline} pages in the pages table, snapshots account for ${owned.pages}`);
+    const wanted = owned.pages - this.rowless.size;
+    if (inline !== wanted) {
+      this.report(`${inline} pages in the pages table, snapshots account for ${wanted}`);
     }
     this.pagesOwned = owned.pages + [...owned.files.values()].reduce((sum, n) => sum + n, 0);
   }
@@ -116,6 +120,10 @@ export class Check extends SnapshotCheck<PageTree> {
   }
 
   private checkPageExists(page: PageAddress, owner: string): void {
+    if (page.rest?.length === page.length) {
+      this.rowless.add(page);
+      return;
+    }
     if (!page.inFile) {
       if (this.tables.pages.has(unitKey(page.writeId, page.index))) return;
     } else {
@@ -174,13 +182,7 @@ export class Check extends SnapshotCheck<PageTree> {
 
   /** `table` and `key` say where the page is named. */
   private async checkPage(page: PageAddress, table: Table, key: Buffer): Promise<void> {
-    let seen = this.seen.get(page.writeId);
-    if (seen === undefined) {
-      seen = new Set();
-      this.seen.set(page.writeId, seen);
-    }
-    if (seen.has(page.index)) return;
-    seen.add(page.index);
+    if (!this.seen.add(page)) return;
     this.pages++;
     this.pageBytes += page.length;
     try {
@@ -190,7 +192,7 @@ export class Check extends SnapshotCheck<PageTree> {
       // beside it: pages together with the last row that names them.
       this.store.refresh();
       if (table.has(key)) this.reportDamage(error);
-      else seen.delete(page.index); // another row may name it still
+      else this.seen.delete(page); // another row may name it still
     }
     if (page.inFile && this.pages % rowsAtOnce === 0) await this.reader.close();
   }

@@ -57,7 +57,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
     for (const name of [directory, path.dirname(path.resolve(directory))]) {
       await disk.syncDirectory(name);
     }
-    await checkFormat(environment, kind);
+    await checkFormat(environment, kind, role === 'alone' || role === 'supervisor');
     const ids = new Ids(environment, firstId);
     await ids.open();
     const nowMs = options.nowMs ?? Date.now;

@@ -1,9 +1,15 @@
-/** The format of a data directory: a newer one is refused, rather than misread, and so is another engine's. */
+/**
+ * The format of a data directory: a newer one is refused, rather than misread, and so is another engine's. An
+ * older one needs no conversion: what it has is read as it is, and from its upgrade on what is written is new.
+ *
+ * 1  the first release's
+ * 2  bytes of inline pages beside their address (inline-pages.ts); no record of a blob that has its first version only
+ */
 import { BlobSeerError } from '../errors.ts';
 import type { Store } from '../store.ts';
 
 /** Rises with every change of the records or of the directory that an older program would misread. */
-export const formatVersion = 1;
+export const formatVersion = 2;
 const formatKey = Buffer.from('format');
 const kindKey = Buffer.from('engine');
 
@@ -27,14 +33,20 @@ export function foundFormat(store: Store): { readonly format: number; readonly k
   };
 }
 
-export async function checkFormat(store: Store, kind: EngineKind): Promise<void> {
+/**
+ * `upgrades`: whoever opens it may upgrade it, because no program serves it meanwhile. A tool may not, and
+ * need not: it writes nothing of what has changed. Throws `invalid-argument`.
+ */
+export async function checkFormat(
+  store: Store,
+  kind: EngineKind,
+  upgrades: boolean,
+): Promise<void> {
   const meta = store.table('meta');
   const found = meta.get(formatKey)?.readUInt32BE();
   if (found === undefined) {
-    const value = Buffer.alloc(4);
-    value.writeUInt32BE(formatVersion);
     await store.commit((transaction) => {
-      transaction.put(meta, formatKey, value);
+      transaction.put(meta, formatKey, formatValue());
       if (kind !== unnamedKind) transaction.put(meta, kindKey, Buffer.from(kind));
     });
     return;
@@ -52,4 +64,13 @@ export async function checkFormat(store: Store, kind: EngineKind): Promise<void>
       `of the data directory ${kindNames[foundKind] ?? foundKind}`,
     );
   }
+  if (found < formatVersion && upgrades) {
+    await store.commit((transaction) => transaction.put(meta, formatKey, formatValue()));
+  }
+}
+
+function formatValue(): Buffer {
+  const value = Buffer.alloc(4);
+  value.writeUInt32BE(formatVersion);
+  return value;
 }

@@ -42,12 +42,17 @@ export class EmbeddedPageReader implements PageReader {
     return Buffer.concat(pages.map((page) => this.readInline(page)));
   }
 
-  /** Pages of the pages table only. */
+  /** Pages of the pages table, and of the records that name them, only. */
   readInline(page: PageAddress): Buffer {
-    const bytes = this.pages.get(unitKey(page.writeId, page.index));
-    if (bytes === undefined) {
+    const { rest } = page;
+    if (rest?.length === page.length) {
+      return checked(page, asBuffer(rest), 'the record that names it');
+    }
+    const row = this.pages.get(unitKey(page.writeId, page.index));
+    if (row === undefined) {
       throw new BlobSeerError('corrupt', `${pageName(page)} is missing from the pages table`);
     }
+    const bytes = rest === undefined ? row : Buffer.concat([row, rest]);
     return checked(page, bytes, 'the pages table');
   }
 
@@ -115,6 +120,10 @@ export class EmbeddedPageReader implements PageReader {
 export interface PageTables {
   readonly pages: Table;
   readonly files: Table;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function checked(page: PageAddress, bytes: Buffer, place: string): Buffer {

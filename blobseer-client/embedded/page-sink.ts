@@ -4,9 +4,10 @@
  * stays bounded: at most one write to the file runs while the next is collected.
  */
 import { BlobSeerError } from '../errors.ts';
-import type { PageWriter } from '../roles.ts';
+import type { PageAddress, PageWriter } from '../roles.ts';
 import type { Table, Transaction } from '../store.ts';
 import type { DiskFile } from './disk.ts';
+import { rowBytesOf } from './inline-pages.ts';
 import { writeError } from './io-errors.ts';
 import type { FileName, PageFiles } from './page-files.ts';
 import { encodeFile, idKey, unitKey } from './records.ts';
@@ -45,10 +46,6 @@ export class PageSink implements PageWriter {
 
   constructor(options: PageSinkOptions) {
     this.options = options;
-  }
-
-  get isFile(): boolean {
-    return this.file !== undefined;
   }
 
   async write(piece: Uint8Array): Promise<void> {
@@ -114,14 +111,28 @@ export class PageSink implements PageWriter {
     await this.file.close();
   }
 
+  placed(page: PageAddress): PageAddress {
+    if (this.file !== undefined) return { ...page, inFile: true };
+    const rowBytes = rowBytesOf(page.length);
+    if (rowBytes === page.length) return page;
+    return { ...page, rest: this.inlinePage(page.index).subarray(rowBytes) };
+  }
+
+  /** In one piece. */
+  private inlinePage(index: number): Uint8Array {
+    const pieces = this.held[index]!;
+    if (pieces.length > 1) this.held[index] = [Buffer.concat(pieces)];
+    return this.held[index]![0]!;
+  }
+
   commit(transaction: Transaction): void {
     if (this.pageCount === 0) return;
     const { name, pageSize, tables } = this.options;
     if (this.file === undefined) {
       for (let index = 0; index < this.pageCount; index++) {
-        const pieces = this.held[index]!;
-        const page = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-        transaction.put(tables.pages, unitKey(name.fileId, index), page);
+        const page = this.inlinePage(index);
+        const row = page.subarray(0, rowBytesOf(page.length));
+        if (row.length > 0) transaction.put(tables.pages, unitKey(name.fileId, index), row);
       }
       return;
     }

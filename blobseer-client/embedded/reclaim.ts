@@ -87,12 +87,22 @@ export class Reclaim<Tree> {
     const record = this.versions.snapshot(ref);
     if (record === undefined || record.references === 0) return; // `check` reports what led here
     const references = record.references - 1;
+    if (references === 0 && this.isAlone(ref, record)) {
+      this.removeRecord(transaction, ref);
+      this.parts.free(transaction, record.runs);
+      return;
+    }
     this.versions.putSnapshot(transaction, ref, { ...record, references });
     if (references > 0) return;
     const { freed, removed, updated } = dissolve(this.forest(), idOf(ref));
     for (const id of removed) this.remove(transaction, refOf(id));
     for (const [id, node] of updated) this.update(transaction, refOf(id), node);
     this.parts.free(transaction, freed);
+  }
+
+  /** Most snapshots share pages with no other: all that they wrote goes with them. */
+  private isAlone(ref: SnapshotRef, { parent }: SnapshotRecord<Tree>): boolean {
+    return parent === undefined && childrenOf(this.tables.children, ref).length === 0;
   }
 
   private forest(): Forest<string> {
@@ -111,6 +121,10 @@ export class Reclaim<Tree> {
     for (const child of childrenOf(this.tables.children, ref)) {
       transaction.remove(this.tables.children, childKey(ref, child));
     }
+    this.removeRecord(transaction, ref);
+  }
+
+  private removeRecord(transaction: Transaction, ref: SnapshotRef): void {
     if (this.versions.removeSnapshot(transaction, ref)) {
       this.parts.onBlobGone?.(transaction, ref.blobId);
     }

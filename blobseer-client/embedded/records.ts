@@ -48,7 +48,9 @@ const treeAt = 24;
 /** Pages that it sees of its parent, and the number of its runs. */
 const countsBytes = 8;
 const runBytes = 19;
+/** Of an address's length: no page is that long. */
 const inFileBit = 0x8000_0000;
+const hasRestBit = 0x4000_0000;
 
 export function snapshotKey(ref: SnapshotRef): Buffer {
   const key = Buffer.allocUnsafe(12);
@@ -122,20 +124,30 @@ export function writeAddress(target: Buffer, at: number, page: PageAddress | nul
   target.writeUIntBE(page.writeId, at, 6);
   target.writeUInt32BE(page.index, at + 6);
   target.writeUInt32BE(page.crc, at + 10);
-  target.writeUInt32BE(page.inFile ? page.length + inFileBit : page.length, at + 14);
+  const flags = (page.inFile ? inFileBit : 0) + (page.rest === undefined ? 0 : hasRestBit);
+  target.writeUInt32BE(page.length + flags, at + 14);
 }
 
-export function readAddress(source: Buffer, at: number): PageAddress | null {
+/** `readRest` is asked for the rest of a page that has one beside its address. */
+export function readAddress(
+  source: Buffer,
+  at: number,
+  readRest?: () => Uint8Array,
+): PageAddress | null {
   const writeId = source.readUIntBE(at, 6);
   if (writeId === 0) return null;
-  const length = source.readUInt32BE(at + 14);
-  return {
+  const flagged = source.readUInt32BE(at + 14);
+  const page = {
     writeId,
     index: source.readUInt32BE(at + 6),
     crc: source.readUInt32BE(at + 10),
-    length: length >= inFileBit ? length - inFileBit : length,
-    inFile: length >= inFileBit,
+    length: flagged % hasRestBit,
+    inFile: flagged >= inFileBit,
   };
+  const hasRest = flagged % inFileBit >= hasRestBit;
+  if (!hasRest) return page;
+  if (readRest === undefined) throw damaged('page address');
+  return { ...page, rest: readRest() };
 }
 
 /** How an engine writes down the tree of a snapshot. */

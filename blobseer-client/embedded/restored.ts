@@ -19,7 +19,7 @@ export async function settleRestored(
 ): Promise<void> {
   const environment = new Environment({ file: path.join(directory, databaseFile) });
   try {
-    await checkFormat(environment, kind);
+    await checkFormat(environment, kind, true);
     const holds = new Holds(environment, Date.now);
     await environment.commit((transaction) => {
       beginLife(environment, transaction, skipIds(environment, transaction));

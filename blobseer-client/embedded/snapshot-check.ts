@@ -12,7 +12,7 @@ import {
   type SnapshotRecord,
   snapshotKey,
 } from './records.ts';
-import { blobKey, childKey, type Snapshots, snapshotName } from './snapshots.ts';
+import { blobKey, childKey, firstVersion, type Snapshots, snapshotName } from './snapshots.ts';
 import type { SnapshotTables } from './tables.ts';
 
 /** Past this many, problems are only counted. */
@@ -137,11 +137,18 @@ export class SnapshotCheck<Tree> {
   private checkBlobs(perBlob: ReadonlyMap<number, number>): void {
     for (const [blobId, found] of perBlob) {
       const [row] = this.rowsOf(this.snapshotTables.snapshots, [blobKey(blobId)]);
-      const recorded = row === undefined ? 'no' : decodeBlob(row.value).snapshots;
+      const recorded =
+        row === undefined ? this.unrecorded(blobId) : decodeBlob(row.value).snapshots;
       if (recorded !== found) {
         this.report(`blob ${blobId} records ${recorded} snapshots, has ${found}`);
       }
     }
+  }
+
+  /** A blob that has its first version only needs no record. */
+  private unrecorded(blobId: number): 1 | 'no' {
+    const first = snapshotKey({ blobId, version: firstVersion });
+    return this.snapshotTables.snapshots.has(first) ? 1 : 'no';
   }
 
   /** All rows of a table, a batch at a time; damaged ones are reported and left out. */

@@ -27,6 +27,7 @@ import type { SnapshotTables } from './tables.ts';
 /** References in one grave, so that dismantling one is a short transaction. */
 const refsPerGrave = 200;
 const noValue = Buffer.alloc(1);
+export const firstVersion = 1;
 
 export function snapshotName(ref: SnapshotRef): string {
   return `snapshot ${ref.version} of blob ${ref.blobId}`;
@@ -43,9 +44,12 @@ export class Snapshots<Tree> {
     this.codec = codec;
   }
 
+  /** As long as the first version of a blob is its only one, its record says all of the blob too. */
   blob(blobId: BlobId): BlobRecord | undefined {
     const bytes = this.tables.snapshots.get(blobKey(blobId));
-    return bytes && decodeBlob(bytes);
+    if (bytes !== undefined) return decodeBlob(bytes);
+    const first = this.head({ blobId, version: firstVersion });
+    return first && { pageSize: first.pageSize, lastVersion: firstVersion, snapshots: 1 };
   }
 
   head(ref: SnapshotRef): Omit<SnapshotRecord<Tree>, 'runs'> | undefined {
@@ -101,13 +105,15 @@ export class Snapshots<Tree> {
     tree: Tree,
     runs: readonly Run[],
   ): SnapshotRef {
-    const blob = this.blob(blobId) ?? { pageSize: draft.pageSize, lastVersion: 0, snapshots: 0 };
-    const ref = { blobId, version: blob.lastVersion + 1 };
-    this.putBlob(transaction, blobId, {
-      ...blob,
-      lastVersion: ref.version,
-      snapshots: blob.snapshots + 1,
-    });
+    const blob = this.blob(blobId);
+    const ref = { blobId, version: blob === undefined ? firstVersion : blob.lastVersion + 1 };
+    if (blob !== undefined) {
+      this.putBlob(transaction, blobId, {
+        pageSize: blob.pageSize,
+        lastVersion: ref.version,
+        snapshots: blob.snapshots + 1,
+      });
+    }
     this.putSnapshot(transaction, ref, {
       references: 1,
       size: draft.size,
@@ -164,9 +170,10 @@ export class Snapshots<Tree> {
 
   /** The record of a dissolved snapshot goes; with a blob's last one, the blob: then it is true. */
   removeSnapshot(transaction: Transaction, ref: SnapshotRef): boolean {
-    transaction.remove(this.tables.snapshots, snapshotKey(ref));
-    const blob = this.blob(ref.blobId);
-    if (blob === undefined) return false;
+    const isGone = transaction.remove(this.tables.snapshots, snapshotKey(ref));
+    const bytes = this.tables.snapshots.get(blobKey(ref.blobId));
+    if (bytes === undefined) return isGone; // it was the first and only one
+    const blob = decodeBlob(bytes);
     if (blob.snapshots > 1) {
       this.putBlob(transaction, ref.blobId, { ...blob, snapshots: blob.snapshots - 1 });
       return false;

@@ -4,7 +4,7 @@ import type { Environment } from './environment.ts';
 
 /** Tables that every engine has. */
 export interface SnapshotTables {
-  /** blob id, version -> SnapshotRecord; version 0 holds the BlobRecord. */
+  /** blob id, version -> SnapshotRecord; version 0 holds the BlobRecord, from the second version on. */
   readonly snapshots: Table;
   /** parent snapshot, child snapshot -> nothing: the parent tree, downwards. */
   readonly children: Table;
@@ -17,7 +17,7 @@ export interface SnapshotTables {
 export interface Tables extends SnapshotTables {
   /** write id, block number -> a block of a segment tree. */
   readonly blocks: Table;
-  /** write id, page index -> the bytes of a page of a small write. */
+  /** write id, page index -> the bytes of a page of a small write, or most of them: inline-pages.ts. */
   readonly pages: Table;
   /** write id -> FileRecord of a large write. */
   readonly files: Table;

@@ -4,7 +4,7 @@
  */
 import { idKey } from '../../embedded/records.ts';
 import { BlobSeerError } from '../../errors.ts';
-import type { PageWriter } from '../../roles.ts';
+import type { PageAddress, PageWriter } from '../../roles.ts';
 import type { Transaction } from '../../store.ts';
 import type { Address } from '../remote-error.ts';
 import { Pieces } from '../wire/frame.ts';
@@ -32,8 +32,6 @@ interface Page {
 }
 
 export class RemotePageWriter implements PageWriter {
-  /** None of it is in the store itself. */
-  readonly isFile = true;
   storedBytes = 0;
   readonly #parts: PageWriterParts;
   readonly #writeId: number;
@@ -150,6 +148,11 @@ export class RemotePageWriter implements PageWriter {
       stretchPages: this.#stretchPages,
       crcs: this.#crcs,
     };
+  }
+
+  /** Never in the store itself. */
+  placed(page: PageAddress): PageAddress {
+    return { ...page, inFile: true };
   }
 
   commit(transaction: Transaction): void {
