@@ -69,6 +69,10 @@ export function* buildTree<Leaf, Ref>(
   const before = levelCounts(base.pageCount, fanOut);
   const after = levelCounts(pageCount, fanOut);
   checkChanged(changed, pageCount);
+  const [first] = changed;
+  if (pageCount === 1 && first !== undefined) {
+    return { tree: { pageCount, leaf: first[1], root: null }, blocks: [] };
+  }
   const dirtyLevels = findDirty(fanOut, before, after, changed);
   const old = yield* fetchBase(fanOut, base, before, after, dirtyLevels);
 

@@ -20,8 +20,8 @@ export const maxUserIdBytes = 256;
 const maxBatchRows = 1000;
 /** More than a bucket can have. */
 const maxSettings = 250;
-/** Decoded buckets kept in memory. */
-const maxRemembered = 1000;
+/** Buckets whose decoded records are kept. */
+const maxDecoded = 1000;
 const nothing = Buffer.alloc(0);
 
 /** Their numbers are in row keys on disk: never change one. */
@@ -34,14 +34,10 @@ export interface BucketQuery {
   readonly limit: number;
 }
 
-interface Remembered {
-  readonly value: Buffer;
-  readonly bucket: Bucket;
-}
-
 export class Buckets {
   private readonly context: Context;
-  private readonly remembered = new Map<string, Remembered>();
+  /** By name: the row, and what it says. Every request looks at its bucket several times. */
+  private readonly decoded = new Map<string, { readonly value: Buffer; readonly bucket: Bucket }>();
 
   constructor(context: Context) {
     this.context = context;
@@ -51,16 +47,13 @@ export class Buckets {
     const row = Buffer.from(name);
     if (row.length === 0 || row.length > maxNameBytes) return undefined;
     const value = this.context.tables.buckets.get(row);
-    return value && this.decode(name, value);
-  }
-
-  /** Kept as long as the row's bytes are the same, so what another process wrote is seen at once. */
-  private decode(name: string, value: Buffer): Bucket {
-    const known = this.remembered.get(name);
+    if (value === undefined) return undefined;
+    // The same bytes say the same: what another process wrote is seen at once.
+    const known = this.decoded.get(name);
     if (known?.value.equals(value)) return known.bucket;
     const bucket = decodeBucket(value, name);
-    if (this.remembered.size >= maxRemembered) this.remembered.clear();
-    this.remembered.set(name, { value, bucket });
+    if (this.decoded.size >= maxDecoded) this.decoded.clear();
+    this.decoded.set(name, { value, bucket });
     return bucket;
   }
 
@@ -71,6 +64,13 @@ export class Buckets {
 
   exists(id: number): boolean {
     return this.context.tables.bucketsById.has(bucketKey(id));
+  }
+
+  /** Inside a commit: a bucket that was seen before, as it is now. Throws `no-such-bucket`. */
+  present({ id, name }: Pick<Bucket, 'id' | 'name'>): Bucket {
+    const bucket = this.byName(name);
+    if (bucket?.id !== id) throw new NamespaceError('no-such-bucket', `bucket ${id} is gone`);
+    return bucket;
   }
 
   /** Inside a commit: the bucket as it is now. Throws `no-such-bucket`. */

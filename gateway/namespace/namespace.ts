@@ -310,8 +310,11 @@ export interface Namespace {
   bucketById(id: number): Bucket | undefined;
 
   // --- objects
-  /** The newest version of a key, delete markers too. */
-  current(bucketId: number, key: string): ObjectVersion | undefined;
+  /**
+   * The newest version of a key, delete markers too. `versioning`: the bucket's state as the caller knows
+   * it, where no harm is done by its being an older one; it saves a look for delete markers.
+   */
+  current(bucketId: number, key: string, versioning?: VersioningState): ObjectVersion | undefined;
   /** By id, 'null' included. */
   version(bucketId: number, key: string, versionId: string): ObjectVersion | undefined;
   /** 'malformed' ids cannot be of any version: InvalidArgument rather than NoSuchVersion. */

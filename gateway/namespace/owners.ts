@@ -22,6 +22,10 @@ export class Owners {
   private readonly table: Table;
   private readonly texts = new Map<number, string>();
   private readonly tokens = new Map<string, Buffer>();
+  /** Ids whose rows were there, written by commits of before. */
+  private readonly stored = new Set<string>();
+  /** Commits that wrote rows. */
+  private readonly written = new WeakSet<Transaction>();
 
   constructor(table: Table) {
     this.table = table;
@@ -58,18 +62,28 @@ export class Owners {
   private intern(transaction: Transaction, ownerId: string): Buffer | undefined {
     if (Buffer.byteLength(ownerId) < shortestInternedBytes) return undefined;
     const token = this.tokenOf(ownerId);
+    if (this.stored.has(ownerId)) return token;
     const text = Buffer.from(ownerId);
-    // Always looked up, never remembered: the commit that wrote the row may have been undone.
     const there = this.table.get(token);
-    if (there === undefined) transaction.put(this.table, token, text);
-    return there === undefined || there.equals(text) ? token : undefined;
+    if (there === undefined) {
+      transaction.put(this.table, token, text);
+      this.written.add(transaction);
+      return token;
+    }
+    if (!there.equals(text)) return undefined;
+    // Not what this commit wrote itself: it may yet be undone.
+    if (!this.written.has(transaction)) this.stored.add(ownerId);
+    return token;
   }
 
   private tokenOf(ownerId: string): Buffer {
     let token = this.tokens.get(ownerId);
     if (token === undefined) {
       token = createHash('sha256').update(ownerId).digest().subarray(0, tokenBytes);
-      if (this.tokens.size >= maxRemembered) this.tokens.clear();
+      if (this.tokens.size >= maxRemembered) {
+        this.tokens.clear();
+        this.stored.clear();
+      }
       this.tokens.set(ownerId, token);
     }
     return token;

@@ -9,7 +9,14 @@ import type { Acl, Bucket, Checksum } from './namespace.ts';
 import { Owners } from './owners.ts';
 import { decodeBucket, decodePart, encodeBucket, encodePart } from './records.ts';
 import { MemoryStore } from './testing/memory-store.ts';
-import { decodeEntry, decodeVersion, encodeVersion, entryOf } from './version-records.ts';
+import {
+  decodeEntry,
+  decodeVersion,
+  encodeVersion,
+  entryOf,
+  maxInline,
+  versionOf,
+} from './version-records.ts';
 
 const birth = Buffer.from([255, 255, 255, 255, 255, 1, 255, 255]);
 const random = Buffer.from([1, 2, 3, 4]);
@@ -119,6 +126,33 @@ test('an entry made of a version row is the one made with it', async () => {
   assert.equal(version.sequence, 254, 'the inverse of the 6 bytes in front');
 });
 
+test('what was written is answered as it will be read', async () => {
+  const checksum: Checksum = { algorithm: 'CRC32', type: 'COMPOSITE', value: 'AAAAAA==-5' };
+  const manyParts = Array.from({ length: maxInline + 1 }, (_, index) => {
+    const { number, size, etag } = partOf(index + 1, 1);
+    return { number, size, etag };
+  });
+  const drafts = [
+    draftOf(1),
+    draftOf(1, 5, { headers: { system: { 'content-type': 'a/b' }, user: { k: 'v' } }, checksum }),
+    draftOf(1, 5, { tags: {} }),
+    draftOf(1, 5, { tags: { a: '1' }, acl: 'public-read', storageClass: 'GLACIER' }),
+    draftOf(1, maxInline, { parts: manyParts.slice(1) }),
+    draftOf(1, maxInline + 1, {
+      parts: manyParts,
+      extents: manyParts.flatMap(({ number }) => partOf(number, 1).extents),
+    }),
+    draftOf(1, 0, { isDeleteMarker: true, etag: '', extents: [] }),
+  ];
+  for (const draft of drafts) {
+    const { value, owners } = await encoded(draft);
+    assert.deepEqual(
+      versionOf(draft, 'k', birth, random),
+      decodeVersion(value, 'k', birth, owners),
+    );
+  }
+});
+
 test('a damaged row, or one of a later release, is an error that names its table', async () => {
   const { value, entry, owners } = await encoded();
   for (let length = 0; length < value.length; length += 1) {
@@ -169,6 +203,22 @@ test('owners: long ids take 7 bytes; one whose bytes are taken is written in ful
   assert.ok(taken);
   await store.commit((t) => t.put(table, taken.key, Buffer.from('somebody else')));
   assert.equal(await lengthOf(other), 65);
+});
+
+test('owners: what an undone commit wrote is written again', async () => {
+  const store = new MemoryStore();
+  const table = store.table('owners');
+  const owners = new Owners(table);
+  const write = (times: number, undone: boolean) =>
+    store.commit((t) => {
+      for (let time = 0; time < times; time++) owners.write(t, new ByteWriter(), ownerId);
+      if (undone) throw new RangeError('undone');
+    });
+  await assert.rejects(write(2, true), RangeError);
+  assert.equal(table.keys({ limit: 10 }).length, 0);
+  await write(1, false);
+  await write(2, false);
+  assert.equal(table.keys({ limit: 10 }).length, 1);
 });
 
 test('bucket rows of before ACLs and ownership are read; an ownership nobody knows is not', () => {

@@ -32,6 +32,7 @@ import type {
   User,
   VersionChange,
   VersionDraft,
+  VersioningState,
   VersionListPage,
   VersionListQuery,
 } from './namespace.ts';
@@ -167,8 +168,8 @@ class StoreNamespace implements Namespace {
     return this.bucketTable.byId(id);
   }
 
-  current(bucketId: number, key: string): ObjectVersion | undefined {
-    return this.versions.current(bucketId, key);
+  current(bucketId: number, key: string, versioning?: VersioningState): ObjectVersion | undefined {
+    return this.versions.current(bucketId, key, versioning);
   }
 
   version(bucketId: number, key: string, versionId: string): ObjectVersion | undefined {
@@ -193,7 +194,7 @@ class StoreNamespace implements Namespace {
     key: string,
     draft: VersionDraft,
   ): ObjectVersion {
-    return this.versions.put(transaction, bucket.id, key, draft);
+    return this.versions.put(transaction, bucket, key, draft);
   }
 
   deleteObject(
@@ -202,7 +203,7 @@ class StoreNamespace implements Namespace {
     key: string,
     marker: { ownerId: string; modifiedMs: number },
   ): DeleteOutcome {
-    return this.versions.delete(transaction, bucket.id, key, marker);
+    return this.versions.delete(transaction, bucket, key, marker);
   }
 
   deleteVersion(
@@ -211,7 +212,7 @@ class StoreNamespace implements Namespace {
     key: string,
     versionId: string,
   ): DeleteOutcome {
-    return this.versions.deleteVersion(transaction, bucket.id, key, versionId);
+    return this.versions.deleteVersion(transaction, bucket, key, versionId);
   }
 
   amendVersion(
@@ -221,7 +222,7 @@ class StoreNamespace implements Namespace {
     versionId: string,
     change: VersionChange,
   ): boolean {
-    return this.versions.amend(transaction, bucket.id, key, versionId, change);
+    return this.versions.amend(transaction, bucket, key, versionId, change);
   }
 
   listObjects(bucketId: number, query: ListQuery): ListPage<ListedObject> {

@@ -54,7 +54,10 @@ export function ownerCounted(row: Buffer): string {
 }
 
 function rowOf(rowKind: number, id: Buffer): Buffer {
-  return Buffer.concat([Buffer.of(rowKind), id]);
+  const row = Buffer.allocUnsafe(1 + id.length);
+  row[0] = rowKind;
+  row.set(id, 1);
+  return row;
 }
 
 export function encodeUsage({ limitBytes, usedBytes }: UsageRecord): Buffer {

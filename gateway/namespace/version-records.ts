@@ -243,6 +243,38 @@ export function decodeVersion(
   });
 }
 
+/** A draft as `decodeVersion` would read what `encodeVersion` made of it. */
+export function versionOf(
+  draft: VersionDraft,
+  key: string,
+  birth: Buffer,
+  random: Buffer | undefined,
+): StoredVersion {
+  const { extents, parts } = draft;
+  const version: Writable<StoredVersion> = {
+    key,
+    versionId: random === undefined ? nullVersionId : encodeVersionId(birth, 0, random, 0),
+    sequence: decodeBirth(birth).sequence,
+    isDeleteMarker: draft.isDeleteMarker,
+    size: draft.size,
+    etag: draft.etag,
+    modifiedMs: draft.modifiedMs,
+    ownerId: draft.ownerId,
+    storageClass: draft.storageClass,
+    headers: draft.headers,
+    birth,
+    extentCount: extents.length,
+    inlineExtents: extents.length > maxInline ? undefined : extents,
+    partCount: parts.length,
+    inlineParts: parts.length > maxInline ? undefined : parts,
+  };
+  if (draft.checksum !== undefined) version.checksum = draft.checksum;
+  // No tags and none at all are one thing in a row.
+  if (draft.tags !== undefined && Object.keys(draft.tags).length > 0) version.tags = draft.tags;
+  if (draft.acl !== undefined) version.acl = draft.acl;
+  return version;
+}
+
 /** As a listing of versions needs it. */
 export function decodeListedVersion(
   value: Buffer,

@@ -43,6 +43,7 @@ import {
   entryOf,
   type StoredVersion,
   versionFlags,
+  versionOf,
 } from './version-records.ts';
 
 /** A key of a bucket, as the rows know it. */
@@ -65,9 +66,9 @@ export class Versions {
     this.buckets = buckets;
   }
 
-  current(bucketId: number, key: string): ObjectVersion | undefined {
+  current(bucketId: number, key: string, versioning?: VersioningState): ObjectVersion | undefined {
     const place = lookupPlace(bucketId, key);
-    const row = place && this.newest(place);
+    const row = place && this.newest(place, versioning);
     return row && this.decode(row, key);
   }
 
@@ -95,24 +96,24 @@ export class Versions {
     return parts;
   }
 
-  put(transaction: Transaction, bucketId: number, key: string, draft: VersionDraft): ObjectVersion {
+  put(transaction: Transaction, bucket: Bucket, key: string, draft: VersionDraft): ObjectVersion {
     checkDraft(draft);
-    const bucket = this.buckets.expect(bucketId);
-    return this.write(transaction, bucket, storablePlace(bucketId, key), draft);
+    const present = this.buckets.present(bucket);
+    return this.write(transaction, present, storablePlace(bucket.id, key), draft);
   }
 
   /** A delete that names no version. */
   delete(
     transaction: Transaction,
-    bucketId: number,
+    bucket: Bucket,
     key: string,
     marker: { ownerId: string; modifiedMs: number },
   ): DeleteOutcome {
-    const bucket = this.buckets.expect(bucketId);
-    if (bucket.versioning === 'Unversioned') {
-      return this.deleteVersion(transaction, bucketId, key, nullVersionId);
+    const present = this.buckets.present(bucket);
+    if (present.versioning === 'Unversioned') {
+      return this.remove(transaction, present, key, nullVersionId);
     }
-    const { versionId } = this.write(transaction, bucket, storablePlace(bucketId, key), {
+    const { versionId } = this.write(transaction, present, storablePlace(bucket.id, key), {
       ...marker,
       isDeleteMarker: true,
       size: 0,
@@ -127,18 +128,29 @@ export class Versions {
 
   deleteVersion(
     transaction: Transaction,
-    bucketId: number,
+    bucket: Bucket,
     key: string,
     versionId: string,
   ): DeleteOutcome {
-    this.buckets.expect(bucketId);
-    const place = lookupPlace(bucketId, key);
-    const row = place && this.find(place, versionId);
-    if (place === undefined || row === undefined) return nothingDeleted;
+    return this.remove(transaction, this.buckets.present(bucket), key, versionId);
+  }
+
+  private remove(
+    transaction: Transaction,
+    { id, versioning }: Bucket,
+    key: string,
+    versionId: string,
+  ): DeleteOutcome {
+    const place = lookupPlace(id, key);
+    if (place === undefined) return nothingDeleted;
+    const newest = this.newest(place, versioning);
+    const row = newest && this.find(place, versionId, newest);
+    if (newest === undefined || row === undefined) return nothingDeleted;
     const { isNull, isDeleteMarker } = versionFlags(row.value);
-    const wasNewest = this.newest(place)?.key.equals(row.key) === true;
     this.bury(transaction, place, row);
-    if (wasNewest) this.promote(transaction, place);
+    if (versioning === 'Unversioned') {
+      transaction.remove(this.context.tables.entries, place.entryRow);
+    } else if (row.key.equals(newest.key)) this.promote(transaction, place);
     else if (isNull) transaction.remove(this.context.tables.nulls, place.entryRow);
     return { versionId, isDeleteMarker };
   }
@@ -146,12 +158,12 @@ export class Versions {
   /** Only the version's own row changes: an entry has no tags, and chunks hold extents and parts. */
   amend(
     transaction: Transaction,
-    bucketId: number,
+    bucket: Bucket,
     key: string,
     versionId: string,
     change: VersionChange,
   ): boolean {
-    this.buckets.expect(bucketId);
+    const { id: bucketId } = this.buckets.present(bucket);
     const place = lookupPlace(bucketId, key);
     const row = place && this.find(place, versionId);
     if (row === undefined) return false;
@@ -199,7 +211,7 @@ export class Versions {
     putChunks(transaction, tables.versionParts, row.key, encoded.partChunks);
     if (!draft.isDeleteMarker) transaction.put(tables.entries, place.entryRow, encoded.entry);
     else if (newest !== undefined) transaction.remove(tables.entries, place.entryRow);
-    return this.decode(row, place.key);
+    return versionOf(draft, place.key, birth, random);
   }
 
   /** After the current version was removed: the next newest takes its place. */
@@ -254,8 +266,9 @@ export class Versions {
     return this.context.tables.versions.range(range)[0];
   }
 
-  private find(place: Place, versionId: string): Row | undefined {
-    if (versionId === nullVersionId) return this.findNull(place, this.newest(place));
+  /** `newest` where it was looked up already. */
+  private find(place: Place, versionId: string, newest?: Row): Row | undefined {
+    if (versionId === nullVersionId) return this.findNull(place, newest ?? this.newest(place));
     const id = decodeVersionId(versionId);
     if (id === undefined) return undefined;
     const key = withTail(place.prefix, id.birth);

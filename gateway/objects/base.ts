@@ -18,11 +18,11 @@ type Target = Pick<StageOptions, 'base' | 'blobId'>;
 export function baseOfObject(
   blobseer: BlobSeer,
   namespace: Namespace,
-  bucket: Pick<Bucket, 'id'>,
+  bucket: Pick<Bucket, 'id' | 'versioning'>,
   key: string,
   length: number | undefined,
 ): Target {
-  const current = namespace.current(bucket.id, key);
+  const current = namespace.current(bucket.id, key, bucket.versioning);
   if (current === undefined || current.isDeleteMarker || current.size === 0) return {};
   // A multipart object's extents are its parts', each the base of the part of its number.
   if (current.partCount > 0) return {};

@@ -96,8 +96,8 @@ function markerHeaders(marker: ObjectVersion): Record<string, string> {
 
 /** Inside a commit: the bucket as it is now. Throws NoSuchBucket when it went away meanwhile. */
 export function presentBucket(namespace: Namespace, bucket: Pick<Bucket, 'id' | 'name'>): Bucket {
-  const present = namespace.bucketById(bucket.id);
-  if (present === undefined) {
+  const present = namespace.bucket(bucket.name);
+  if (present?.id !== bucket.id) {
     throw new S3Error('NoSuchBucket', { fields: { BucketName: bucket.name } });
   }
   return present;
