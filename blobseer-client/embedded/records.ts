@@ -166,12 +166,13 @@ export function encodeSnapshot<Tree>(codec: TreeCodec<Tree>, record: SnapshotRec
   const countsAt = treeAt + codec.headBytes;
   const runsAt = countsAt + countsBytes;
   const tailAt = runsAt + runs.length * runBytes;
-  const bytes = Buffer.alloc(tailAt + tail.length);
+  const bytes = Buffer.allocUnsafe(tailAt + tail.length);
   bytes.writeUInt8(recordVersion, 0);
   bytes.writeUInt32BE(record.references, 1);
   bytes.writeUIntBE(record.size, 5, 6);
   bytes.writeUInt8(Math.log2(record.pageSize), 11);
-  if (parent !== undefined) snapshotKey(parent).copy(bytes, 12);
+  bytes.writeUIntBE(parent?.blobId ?? 0, 12, 6);
+  bytes.writeUIntBE(parent?.version ?? 0, 18, 6);
   head.copy(bytes, treeAt);
   bytes.writeUInt32BE(record.visiblePages, countsAt);
   bytes.writeUInt32BE(runs.length, countsAt + 4);

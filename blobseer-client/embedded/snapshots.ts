@@ -27,6 +27,7 @@ import type { SnapshotTables } from './tables.ts';
 /** References in one grave, so that dismantling one is a short transaction. */
 const refsPerGrave = 200;
 const noValue = Buffer.alloc(1);
+const nothing: Uint8Array = Buffer.alloc(0);
 export const firstVersion = 1;
 
 export function snapshotName(ref: SnapshotRef): string {
@@ -151,12 +152,12 @@ export class Snapshots<Tree> {
       this.graveSequence = transaction.sequence;
       this.graveOrdinal = 0;
     }
-    let rest = record ?? Buffer.alloc(0);
+    let rest = record ?? nothing;
     for (let first = 0; first === 0 || first < refs.length; first += refsPerGrave) {
       const some = refs.slice(first, first + refsPerGrave);
       const key = graveKey(transaction.sequence, this.graveOrdinal++);
       transaction.put(this.tables.graves, key, encodeGrave(some, rest));
-      rest = Buffer.alloc(0);
+      rest = nothing;
     }
   }
 

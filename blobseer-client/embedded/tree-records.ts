@@ -31,9 +31,9 @@ const noTail = Buffer.alloc(0);
 export const pageTreeCodec: TreeCodec<PageTree> = {
   headBytes: addressBytes,
   encode({ root, leaf }) {
-    const head = Buffer.alloc(addressBytes);
-    if (root !== null) unitKey(root.writeId, root.index).copy(head);
-    else writeAddress(head, 0, leaf);
+    const head = Buffer.allocUnsafe(addressBytes);
+    if (root === null) writeAddress(head, 0, leaf);
+    else head.fill(0, unitKey(root.writeId, root.index).copy(head));
     return { head, tail: leaf?.rest === undefined ? noTail : encodeRests([leaf]) };
   },
   decode(head, tail, pageCount) {

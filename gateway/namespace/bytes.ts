@@ -100,7 +100,8 @@ export class ByteReader {
   }
 
   u8(): number {
-    const value = this.buffer.readUInt8(this.offset);
+    const value = this.buffer[this.offset];
+    if (value === undefined) throw new RangeError('row ends early');
     this.offset += 1;
     return value;
   }

@@ -122,9 +122,10 @@ export function entryKey(bucketId: number, key: Uint8Array): Buffer {
 /** What all rows of one key begin with, in tables where something follows the key. */
 export function keyPrefix(bucketId: number, key: Buffer): Buffer {
   const escaped = escapeKey(key);
-  const bytes = Buffer.alloc(bucketIdBytes + escaped.length + terminatorBytes);
+  const bytes = Buffer.allocUnsafe(bucketIdBytes + escaped.length + terminatorBytes);
   bytes.writeUIntBE(bucketId, 0, bucketIdBytes);
   bytes.set(escaped, bucketIdBytes);
+  bytes.fill(0, bucketIdBytes + escaped.length);
   return bytes;
 }
 
