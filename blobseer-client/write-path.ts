@@ -45,7 +45,8 @@ export class Staging<Tree> implements StagedWrite {
   private readonly onEnd: () => void;
   private readonly writeId: number;
   private readonly writer: PageWriter;
-  private readonly reader: PageReader;
+  /** Opened for the first page that is compared: small objects are compared with nothing. */
+  private reader: PageReader | undefined;
   private readonly changed: [number, PageAddress][] = [];
   /** Pages of the base that are worth comparing with. */
   private basePages: number;
@@ -73,7 +74,6 @@ export class Staging<Tree> implements StagedWrite {
     this.onEnd = onEnd;
     this.writeId = roles.providerManager.newId();
     this.writer = roles.providerManager.place(this.writeId, plan.pageSize, plan.blobId);
-    this.reader = roles.dataProvider.openReader();
     this.pageIndex = Math.floor((plan.weaveAt ?? 0) / plan.pageSize);
     this.basePages = Math.ceil((plan.base?.head.size ?? 0) / plan.pageSize);
   }
@@ -140,16 +140,21 @@ export class Staging<Tree> implements StagedWrite {
     }
   }
 
-  private async beginPage(): Promise<void> {
+  /** Undefined where there is nothing to wait for. */
+  private beginPage(): Promise<void> | undefined {
     this.pieces = [];
     this.pageLength = 0;
     this.pageCrc = 0;
     this.comparesPage = undefined;
-    const { pageIndex, plan } = this;
-    if (plan.base === undefined || pageIndex >= this.basePages) return;
-    const at = pageIndex - this.baseLeavesFirst;
-    if (at < 0 || at >= this.baseLeaves.length) await this.loadBaseLeaves(plan.base.head);
-    this.comparesPage = this.baseLeaves[pageIndex - this.baseLeavesFirst] ?? undefined;
+    const { base } = this.plan;
+    if (base === undefined || this.pageIndex >= this.basePages) return undefined;
+    return this.findCompared(base.head);
+  }
+
+  private async findCompared(base: SnapshotHead<Tree>): Promise<void> {
+    const at = this.pageIndex - this.baseLeavesFirst;
+    if (at < 0 || at >= this.baseLeaves.length) await this.loadBaseLeaves(base);
+    this.comparesPage = this.baseLeaves[this.pageIndex - this.baseLeavesFirst] ?? undefined;
   }
 
   private async loadBaseLeaves(head: SnapshotHead<Tree>): Promise<void> {
@@ -187,6 +192,7 @@ export class Staging<Tree> implements StagedWrite {
 
   private async equals(page: PageAddress): Promise<boolean> {
     if (page.crc !== this.pageCrc || page.length !== this.pageLength) return false;
+    this.reader ??= this.roles.dataProvider.openReader();
     let stored: Buffer;
     try {
       stored = await this.reader.read([page]);
@@ -214,7 +220,7 @@ export class Staging<Tree> implements StagedWrite {
   }
 
   private async prepare(): Promise<void> {
-    await this.reader.close();
+    await this.reader?.close();
     await this.writer.seal();
     this.prepared = await this.roles.versionManager.prepare(this.snapshot());
   }
@@ -250,7 +256,7 @@ export class Staging<Tree> implements StagedWrite {
     if (this.state === 'published' || this.state === 'aborted') return;
     this.state = 'aborted';
     await this.sealing?.catch(() => undefined);
-    await this.reader.close();
+    await this.reader?.close();
     if (this.prepared !== undefined) await this.roles.versionManager.abandon(this.prepared);
     await this.writer.abort();
     this.onEnd();
