@@ -15,6 +15,7 @@ import {
 } from '../s3/checksum-headers.ts';
 import { DigestSet, defaultChecksumAlgorithm } from '../s3/checksums.ts';
 import type { HeaderReader } from '../s3/headers.ts';
+import { type BodyMd5, createBodyMd5 } from '../s3/md5-lanes.ts';
 import { checkUploadSize } from './limits.ts';
 
 /** A body on its way in, with what was said about it. */
@@ -68,26 +69,30 @@ export async function receiveBody(
   if (announced.checksum !== undefined) algorithms.add(announced.checksum.algorithm);
   if (algorithms.size === 0) algorithms.add(defaultChecksumAlgorithm);
   const digests = new BodyDigests(algorithms, incoming);
-  const source = digested(incoming.body, digests);
-  const staged = await stage(blobseer, source, incoming, options);
   try {
-    verify(incoming, announced, digests);
-    if (staged?.size === 0) await staged.abort();
-    else await staged?.seal();
-  } catch (error) {
-    await staged?.abort();
-    throw error;
+    const source = digested(incoming.body, digests);
+    const staged = await stage(blobseer, source, incoming, options);
+    try {
+      verify(incoming, announced, digests);
+      if (staged?.size === 0) await staged.abort();
+      else await staged?.seal();
+    } catch (error) {
+      await staged?.abort();
+      throw error;
+    }
+    return {
+      staged: staged?.size === 0 ? undefined : staged,
+      size: digests.length,
+      etag: digests.digest('MD5').toString('hex'),
+      checksums: [...algorithms].map((algorithm) => ({
+        algorithm,
+        type: 'FULL_OBJECT',
+        value: digests.digest(algorithm).toString('base64'),
+      })),
+    };
+  } finally {
+    digests.close();
   }
-  return {
-    staged: staged?.size === 0 ? undefined : staged,
-    size: digests.length,
-    etag: digests.digest('MD5').toString('hex'),
-    checksums: [...algorithms].map((algorithm) => ({
-      algorithm,
-      type: 'FULL_OBJECT',
-      value: digests.digest(algorithm).toString('base64'),
-    })),
-  };
 }
 
 /** A body known to be empty is read to its end (it may carry trailers) and not staged. */
@@ -133,28 +138,41 @@ function verify(incoming: IncomingBody, announced: Announced, digests: BodyDiges
 
 /** The body's digests, each computed once: MD5 for the ETag, and those of its checksums. */
 class BodyDigests {
-  private readonly computed: DigestSet;
+  private readonly md5: BodyMd5;
+  private md5Digest: Buffer | undefined;
+  private readonly others: DigestSet;
   private readonly payloadSha256: (() => Buffer | undefined) | undefined;
 
   constructor(algorithms: Iterable<ChecksumAlgorithm>, incoming: IncomingBody) {
     this.payloadSha256 = incoming.payloadSha256;
-    const names = new Set<ChecksumAlgorithm>(['MD5', ...algorithms]);
+    const names = new Set(algorithms);
+    names.delete('MD5');
     if (this.payloadSha256 !== undefined) names.delete('SHA256');
-    this.computed = new DigestSet(names);
+    this.md5 = createBodyMd5(incoming.decodedLength);
+    this.others = new DigestSet(names);
   }
 
   get length(): number {
-    return this.computed.length;
+    return this.others.length;
   }
 
   update(bytes: Uint8Array): void {
-    this.computed.update(bytes);
+    this.md5.update(bytes);
+    this.others.update(bytes);
   }
 
   /** Once the body has ended. */
   digest(name: ChecksumAlgorithm): Buffer {
-    const digest = this.computed.digest(name) ?? (name === 'SHA256' && this.payloadSha256?.());
+    if (name === 'MD5') {
+      this.md5Digest ??= this.md5.digest();
+      return this.md5Digest;
+    }
+    const digest = this.others.digest(name) ?? (name === 'SHA256' && this.payloadSha256?.());
     if (digest instanceof Buffer) return digest;
     throw new Error(`${name} was not computed`);
+  }
+
+  close(): void {
+    this.md5.close();
   }
 }

@@ -9,6 +9,13 @@
 import type { IncomingMessage } from 'node:http';
 import { S3Error } from '../s3/errors.ts';
 
+/**
+ * After so many bytes of one body the others have their turn: Node reads a socket on and on while bytes are there,
+ * two megabytes at a time, and all that waits for the thread would wait for that. Bodies that advance side by side
+ * are also digested side by side (s3/md5-lanes.ts).
+ */
+const turnBytes = 64 * 1024;
+
 export interface RequestBodyLimits {
   /** The longest wait for the next byte. */
   readonly bodyIdleTimeoutMs: number;
@@ -25,6 +32,9 @@ export class RequestBody implements AsyncIterable<Buffer> {
   #hasEnded = false;
   #failure: Error | undefined;
   #wake: (() => void) | undefined;
+  /** Since the others had their turn. */
+  #turnBytes = 0;
+  #isOthersTurn = false;
   /** Bytes that arrived, framing included. */
   bytesIn = 0;
   /** Called once, when somebody wants the first byte: the time to say 100 Continue. */
@@ -68,7 +78,7 @@ export class RequestBody implements AsyncIterable<Buffer> {
       }
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#hasEnded) return;
-      if (this.#req.isPaused()) this.#req.resume();
+      this.#resume();
       if (!(await this.#nextEvent(this.#limits.bodyIdleTimeoutMs))) {
         throw new S3Error('RequestTimeout');
       }
@@ -97,7 +107,7 @@ export class RequestBody implements AsyncIterable<Buffer> {
         this.#queuedBytes = 0;
         if (this.#hasEnded) return true;
         if (!isTimeLeft || this.#failure !== undefined || this.bytesIn >= stopAt) return false;
-        if (this.#req.isPaused()) this.#req.resume();
+        this.#resume();
         await this.#nextEvent(timeoutMs);
       }
     } finally {
@@ -114,6 +124,8 @@ export class RequestBody implements AsyncIterable<Buffer> {
       this.#queue.push(piece);
       this.#queuedBytes += piece.length;
       if (this.#queuedBytes >= this.#limits.bodyQueueBytes) req.pause();
+      this.#turnBytes += piece.length;
+      if (this.#turnBytes >= turnBytes && !this.#isOthersTurn) this.#giveTurn();
       this.#wake?.();
     });
     req.once('end', () => {
@@ -129,6 +141,20 @@ export class RequestBody implements AsyncIterable<Buffer> {
     // It may all have happened before anybody listened.
     if (req.readableEnded) this.#hasEnded = true;
     else if (req.destroyed) broken();
+  }
+
+  #giveTurn(): void {
+    this.#isOthersTurn = true;
+    this.#req.pause();
+    setImmediate(() => {
+      this.#isOthersTurn = false;
+      this.#turnBytes = 0;
+      if (this.#wake !== undefined) this.#resume();
+    });
+  }
+
+  #resume(): void {
+    if (this.#req.isPaused() && !this.#isOthersTurn) this.#req.resume();
   }
 
   /** False when nothing happened in time. */

@@ -153,7 +153,7 @@ function foldFunction(): WasmFunction {
   return {
     name: 'fold',
     parameters: 2,
-    locals: 0,
+    locals: { type: 'i64', count: 0 },
     body: [
       // The running value counts like the first word, and is zero from then on.
       ...[...getLocal(local.from), ...getLocal(local.from), ...at(op.i64Load, 0)],
@@ -183,7 +183,7 @@ function runFunction(): WasmFunction {
   return {
     name: 'run',
     parameters: 2,
-    locals: 3,
+    locals: { type: 'i64', count: 3 },
     body: [
       ...[...constI32(0), ...at(op.i64Load, stateOffset), ...setLocal(local.crc)],
       ...whileAtLeast(local.length, 16, [

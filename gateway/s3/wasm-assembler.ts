@@ -1,6 +1,6 @@
 /**
  * Just enough of a WebAssembly assembler to write inner loops by hand where JavaScript has no fast 64-bit
- * integers. Functions take i32 parameters and return nothing.
+ * integers and no vectors. Functions take i32 parameters and return nothing.
  * Source: WebAssembly Core Specification 2.0, chapter 5 (binary format).
  */
 
@@ -14,8 +14,10 @@ export const op = {
   localGet: [0x20],
   localSet: [0x21],
   localTee: [0x22],
+  i32Load: [0x28],
   i64Load: [0x29],
   i32Load8U: [0x2d],
+  i32Store: [0x36],
   i64Store: [0x37],
   i32Const: [0x41],
   i64Const: [0x42],
@@ -24,19 +26,29 @@ export const op = {
   i32Add: [0x6a],
   i32Sub: [0x6b],
   i32And: [0x71],
+  i32Or: [0x72],
   i32Xor: [0x73],
   i32Shl: [0x74],
+  i32Rotl: [0x77],
   i64Xor: [0x85],
   i64ShrU: [0x88],
   i32WrapI64: [0xa7],
   v128Load: [0xfd, 0x00],
   v128Store: [0xfd, 0x0b],
+  i8x16Shuffle: [0xfd, 0x0d],
+  v128Not: [0xfd, 0x4d],
+  v128And: [0xfd, 0x4e],
+  v128AndNot: [0xfd, 0x4f],
+  v128Or: [0xfd, 0x50],
   v128Xor: [0xfd, 0x51],
+  i32x4Shl: [0xfd, 0xab, 0x01],
+  i32x4ShrU: [0xfd, 0xad, 0x01],
+  i32x4Add: [0xfd, 0xae, 0x01],
 } as const;
 
-type Code = readonly number[];
+export type Code = readonly number[];
 
-const type = { i32: 0x7f, i64: 0x7e, func: 0x60, none: 0x40 } as const;
+const type = { i32: 0x7f, i64: 0x7e, v128: 0x7b, func: 0x60, none: 0x40 } as const;
 
 export function getLocal(index: number): number[] {
   return [...op.localGet, index];
@@ -44,6 +56,10 @@ export function getLocal(index: number): number[] {
 
 export function setLocal(index: number): number[] {
   return [...op.localSet, index];
+}
+
+export function teeLocal(index: number): number[] {
+  return [...op.localTee, index];
 }
 
 export function constI32(value: number): number[] {
@@ -80,11 +96,24 @@ export function upTo(at: number, end: number, step: number, statements: Code): n
   ];
 }
 
+/**
+ * So many times as local `left` says, which must be once or more: the statements. Leaves zero in it. For long
+ * statements: with its condition at the end the compiler keeps more locals in registers.
+ */
+export function times(left: number, statements: Code): number[] {
+  return [
+    ...[...op.loop, type.none],
+    ...statements,
+    ...[...getLocal(left), ...constI32(1), ...op.i32Sub, ...op.localTee, left],
+    ...[...op.brIf, 0, ...op.end],
+  ];
+}
+
 export interface WasmFunction {
   readonly name: string;
   readonly parameters: number;
-  /** Of 64 bits, numbered after the parameters. */
-  readonly locals: number;
+  /** All of one type; numbered after the parameters. */
+  readonly locals: { readonly type: 'i32' | 'i64' | 'v128'; readonly count: number };
   readonly body: Code;
 }
 
@@ -134,7 +163,7 @@ function assemble(functions: readonly WasmFunction[], memoryPages: number): Uint
     ...section(
       10,
       functions.map(({ locals, body }) => {
-        const declared = locals === 0 ? vector([]) : vector([[...leb(locals), type.i64]]);
+        const declared = vector([[...leb(locals.count), type[locals.type]]]);
         const code = [...declared, ...body, ...op.end];
         return [...leb(code.length), ...code];
       }),
@@ -151,13 +180,16 @@ function vector(entries: readonly Code[]): number[] {
   return [...leb(entries.length), ...entries.flat()];
 }
 
-/** LEB128. Signed and unsigned agree as long as the last byte's bit 6 is clear, which is seen to. */
+/**
+ * LEB128, of what 32 bits with a sign can hold. Signed and unsigned agree for what is not negative as long as the
+ * last byte's bit 6 is clear, which is seen to.
+ */
 function leb(value: number): number[] {
   const bytes: number[] = [];
   let rest = value;
-  while (rest > 0x3f) {
+  while (rest > 0x3f || rest < -0x40) {
     bytes.push((rest & 0x7f) | 0x80);
-    rest >>>= 7;
+    rest >>= 7;
   }
-  return [...bytes, rest];
+  return [...bytes, rest & 0x7f];
 }
