@@ -106,7 +106,7 @@ export class Blob {
         );
         if (isPublished) return this.info(ref);
         parked = ref;
-        bytes = this.blobseer.read(ref, { offset: weaveAt, length: sourceBytes }, options.signal);
+        bytes = this.blobseer.read(ref, { offset: weaveAt, length: sourceBytes }, options);
       } finally {
         lease.release();
       }
@@ -142,7 +142,7 @@ export class Blob {
       this.blobseer.store.refresh();
       const info = this.snapshotOf(options.version);
       const range = options.range ?? { offset: 0, length: info.size };
-      yield* this.blobseer.read(info, range, options.signal);
+      yield* this.blobseer.read(info, range, { signal: options.signal });
     } finally {
       lease.release();
     }

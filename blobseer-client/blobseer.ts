@@ -60,6 +60,13 @@ export interface ByteRange {
   readonly length: number;
 }
 
+/** How to read. */
+export interface ReadOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** A piece is looked at only until the next one is asked for: its memory is read into again then. */
+  readonly reusesMemory?: boolean;
+}
+
 /** A running read: as long as it is held, nothing that could be seen at its start is reclaimed. */
 export interface ReadLease {
   release(): void;
@@ -101,7 +108,7 @@ export interface BlobSeer {
    * checked (CRC32C) before they are handed out. The range must lie inside the snapshot.
    * Throws `not-found` or `corrupt`. The caller holds a lease.
    */
-  read(ref: SnapshotRef, range: ByteRange, signal?: AbortSignal): AsyncIterableIterator<Buffer>;
+  read(ref: SnapshotRef, range: ByteRange, options?: ReadOptions): AsyncIterableIterator<Buffer>;
 
   /**
    * The same range at once and without a wait, when all of it lies in the store itself (small

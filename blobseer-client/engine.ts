@@ -8,6 +8,7 @@ import type {
   ByteRange,
   ByteSource,
   ReadLease,
+  ReadOptions,
   SnapshotInfo,
   SnapshotRef,
   StagedWrite,
@@ -183,7 +184,7 @@ export class Engine<Tree> implements BlobSeer {
     try {
       await staging.fill(source, (offset, length) => {
         if (base === undefined) throw new BlobSeerError('invalid-argument', 'there is no base');
-        return this.read(base, { offset, length }, signal);
+        return this.read(base, { offset, length }, { signal });
       });
     } catch (error) {
       await staging.abort();
@@ -256,10 +257,14 @@ export class Engine<Tree> implements BlobSeer {
     return { blobId: ref.blobId, version: ref.version, size: head.size, pageSize: head.pageSize };
   }
 
-  read(ref: SnapshotRef, range: ByteRange, signal?: AbortSignal): AsyncIterableIterator<Buffer> {
+  read(
+    ref: SnapshotRef,
+    range: ByteRange,
+    options: ReadOptions = {},
+  ): AsyncIterableIterator<Buffer> {
     const head = this.heldHead(ref);
     checkRange(head, range);
-    return readRange(this.roles, head, range, signal);
+    return readRange(this.roles, head, range, options);
   }
 
   readInline(ref: SnapshotRef, range: ByteRange): Buffer | undefined {

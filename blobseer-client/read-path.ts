@@ -3,7 +3,7 @@
  * the other, a bounded number of bytes ahead of the consumer.
  */
 import { pagesOf } from './algorithms/geometry.ts';
-import type { ByteRange } from './blobseer.ts';
+import type { ByteRange, ReadOptions } from './blobseer.ts';
 import { BlobSeerError } from './errors.ts';
 import { maxInlineReadBytes, treeFanOut } from './limits.ts';
 import type { Leaves, PageAddress, PageReader, Roles, SnapshotHead } from './roles.ts';
@@ -37,7 +37,7 @@ export async function* readRange<Tree>(
   roles: Roles<Tree>,
   head: SnapshotHead<Tree>,
   range: ByteRange,
-  signal: AbortSignal | undefined,
+  { signal, reusesMemory = false }: ReadOptions,
 ): AsyncGenerator<Buffer, void, void> {
   const { maxRunBytes, readAheadBytes } = roles.dataProvider;
   const reader = roles.dataProvider.openReader();
@@ -54,12 +54,17 @@ export async function* readRange<Tree>(
         const reading = readRun(reader, run);
         reading.catch(() => undefined); // heard of when its turn comes
         ahead.push(reading);
-        if (ahead.length > depth) yield await ahead.shift()!;
+        if (ahead.length <= depth) continue;
+        const piece = await ahead.shift()!;
+        yield piece;
+        if (reusesMemory) reader.reuse(piece);
       }
     }
     while (ahead.length > 0) {
       signal?.throwIfAborted();
-      yield await ahead.shift()!;
+      const piece = await ahead.shift()!;
+      yield piece;
+      if (reusesMemory) reader.reuse(piece);
     }
   } finally {
     await Promise.allSettled(ahead);

@@ -126,6 +126,8 @@ export interface PageReader {
    * last have one length), as one buffer.
    */
   read(pages: readonly PageAddress[]): Promise<Buffer>;
+  /** What `read` gave, at which nobody looks any more: its memory may be read into again. */
+  reuse(bytes: Buffer): void;
   /** Pages in the store itself only. */
   readInline(page: PageAddress): Buffer;
   close(): Promise<void>;

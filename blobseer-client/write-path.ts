@@ -200,6 +200,12 @@ export class Staging<Tree> implements StagedWrite {
       this.giveUpComparing(error);
       return false;
     }
+    const isEqual = this.isCollected(stored);
+    this.reader.reuse(stored);
+    return isEqual;
+  }
+
+  private isCollected(stored: Buffer): boolean {
     let at = 0;
     for (const piece of this.pieces) {
       if (stored.compare(piece, 0, piece.length, at, at + piece.length) !== 0) return false;

@@ -91,6 +91,43 @@ for (const pageSize of [4096, 2 ** 18, 2 ** 22]) {
   });
 }
 
+test('readers that use their memory again, all at a time and some of them left early, each get their bytes', async () => {
+  await withEngine(async (engine) => {
+    const pageSize = 65_536;
+    const blobs = await Promise.all(
+      [1, 2, 3].map(async (seed) => {
+        const bytes = Buffer.alloc(50 * pageSize + seed, seed);
+        for (let at = 0; at < bytes.length - 4; at += 4096) bytes.writeUInt32BE(at, at);
+        const blob = await Blob.create(engine, { pageSize });
+        const info = await blob.write(inPieces(bytes, pageSize));
+        return { info, bytes };
+      }),
+    );
+    const range = { offset: 12_345, length: 45 * pageSize };
+    const readers = [0, 1, 2, 3, 4, 5, 6, 7].map((number) => {
+      const { info, bytes } = blobs[number % blobs.length]!;
+      const pieces = engine.read(info, range, { reusesMemory: true });
+      return { pieces, bytes, at: range.offset, turns: number % 4 === 3 ? 4 : 1000 };
+    });
+    const running = new Set(readers);
+    while (running.size > 0) {
+      for (const reader of running) {
+        const next =
+          reader.turns-- > 0 ? await reader.pieces.next() : await reader.pieces.return?.();
+        if (next?.done !== false) {
+          running.delete(reader);
+          continue;
+        }
+        const end = reader.at + next.value.length;
+        assert.ok(next.value.equals(reader.bytes.subarray(reader.at, end)), `from ${reader.at}`);
+        reader.at = end;
+      }
+    }
+    const whole = readers.filter(({ at }) => at === range.offset + range.length);
+    assert.equal(whole.length, 6);
+  });
+});
+
 test('a page file that is half dead is rewritten and its readers go on', async () => {
   await withEngine(async (engine, directory) => {
     const blob = await Blob.create(engine, { pageSize: 65_536 });

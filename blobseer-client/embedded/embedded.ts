@@ -13,6 +13,7 @@ import { type Directory, openDirectory } from './directory.ts';
 import { type Disk, nodeDisk } from './disk.ts';
 import { freeUnits } from './free-units.ts';
 import { Holds } from './holds.ts';
+import { PageBuffers } from './page-buffers.ts';
 import { PageFiles, pagesDirectory } from './page-files.ts';
 import { EmbeddedPageReader } from './page-reader.ts';
 import { PageSink } from './page-sink.ts';
@@ -47,6 +48,7 @@ export class EmbeddedBlobSeer extends Engine<PageTree> {
     const holds = new Holds(environment, nowMs);
     const tables = openTables(environment);
     const stop = (cause: unknown) => environment.stop(cause);
+    const buffers = new PageBuffers(maxRunBytes);
     const pageFiles = new PageFiles(disk, path.join(directory, pagesDirectory), stop);
     const space = new SpaceGuard(disk, directory, nowMs);
     const versions = new EmbeddedVersionManager(tables);
@@ -73,7 +75,7 @@ export class EmbeddedBlobSeer extends Engine<PageTree> {
         dataProvider: {
           maxRunBytes,
           readAheadBytes,
-          openReader: () => new EmbeddedPageReader(tables, pageFiles, refresh),
+          openReader: () => new EmbeddedPageReader(tables, pageFiles, buffers, refresh),
         },
         providerManager: {
           newId: () => ids.take(),

@@ -8,6 +8,7 @@ import type { PageAddress, PageReader } from '../roles.ts';
 import type { Table } from '../store.ts';
 import type { DiskFile } from './disk.ts';
 import { translateIoError } from './io-errors.ts';
+import type { PageBuffers } from './page-buffers.ts';
 import type { PageFiles } from './page-files.ts';
 import { decodeFile, type FileRecord, fileOffset, idKey, pageName, unitKey } from './records.ts';
 
@@ -24,13 +25,15 @@ export class EmbeddedPageReader implements PageReader {
   private readonly pages: Table;
   private readonly files: Table;
   private readonly pageFiles: PageFiles;
+  private readonly buffers: PageBuffers;
   private readonly refresh: () => void;
   private readonly opened = new Map<number, Promise<OpenFile>>();
 
-  constructor(tables: PageTables, pageFiles: PageFiles, refresh: () => void) {
+  constructor(tables: PageTables, pageFiles: PageFiles, buffers: PageBuffers, refresh: () => void) {
     this.pages = tables.pages;
     this.files = tables.files;
     this.pageFiles = pageFiles;
+    this.buffers = buffers;
     this.refresh = refresh;
   }
 
@@ -67,7 +70,7 @@ export class EmbeddedPageReader implements PageReader {
       }
     }
     const length = pages.reduce((sum, page) => sum + page.length, 0);
-    const bytes = Buffer.allocUnsafeSlow(length);
+    const bytes = this.buffers.take(length);
     let count: number;
     try {
       count = await file.read(bytes, position ?? 0);
@@ -81,6 +84,10 @@ export class EmbeddedPageReader implements PageReader {
       at += page.length;
     }
     return bytes;
+  }
+
+  reuse(bytes: Buffer): void {
+    this.buffers.giveBack(bytes);
   }
 
   private open(fileId: number): Promise<OpenFile> {

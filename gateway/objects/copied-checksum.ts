@@ -126,7 +126,8 @@ export async function readDigests(
 ): Promise<DigestSet> {
   const digests = new DigestSet(algorithms);
   for (const { snapshot, offset, length } of extents) {
-    for await (const piece of blobseer.read(snapshot, { offset, length }, signal)) {
+    const options = { signal, reusesMemory: true };
+    for await (const piece of blobseer.read(snapshot, { offset, length }, options)) {
       digests.update(piece);
     }
   }

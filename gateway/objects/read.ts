@@ -17,7 +17,10 @@ export interface ReadOptions {
   readonly caller: { readonly signal: AbortSignal };
 }
 
-/** The bytes of a range. Throws BlobSeerError; a stream throws it too. */
+/**
+ * The bytes of a range. A stream's piece is good until the next one is asked for, as with every S3Response.
+ * Throws BlobSeerError; a stream throws it too.
+ */
 export function readExtents(
   blobseer: BlobSeer,
   extents: readonly Extent[],
@@ -68,7 +71,7 @@ async function* concatenated(
   signal: AbortSignal,
 ): AsyncGenerator<Buffer, void, undefined> {
   for (const { snapshot, offset, length } of extents) {
-    yield* blobseer.read(snapshot, { offset, length }, signal);
+    yield* blobseer.read(snapshot, { offset, length }, { signal, reusesMemory: true });
   }
 }
 

@@ -76,6 +76,7 @@ export interface S3Request {
   readonly origin: string;
 }
 
+/** A stream's piece is looked at only until the next one is asked for: its memory may be used again then. */
 export type ResponseBody = string | Buffer | AsyncIterable<Buffer>;
 
 export interface S3Response {

@@ -111,7 +111,7 @@ async function writeStream(
     const bytes = piece.value;
     for (let at = 0; at < bytes.length; at += writeBytes) {
       const slice = bytes.subarray(at, at + writeBytes);
-      if (!res.write(slice)) await drained(exchange, limits.bodyIdleTimeoutMs);
+      await written(exchange, slice, limits.bodyIdleTimeoutMs);
       exchange.bytesOut += slice.length;
     }
     piece = await pieces.next();
@@ -125,22 +125,23 @@ async function writeStream(
   res.end();
 }
 
-/** Resolves when the socket took what was written; throws ClientGone when it is closed or stuck. */
-function drained(exchange: Exchange, timeoutMs: number): Promise<void> {
+/**
+ * Resolves when the system has the bytes: they may be written over then. Throws ClientGone when the connection
+ * is closed or stuck; the bytes may be looked at still.
+ */
+function written(exchange: Exchange, bytes: Buffer, timeoutMs: number): Promise<void> {
   const { res } = exchange;
   return new Promise((resolve, reject) => {
     const settle = (failure?: Error) => {
       clearTimeout(timer);
-      res.off('drain', onDrain);
       res.off('close', onClose);
       if (failure === undefined) resolve();
       else reject(failure);
     };
-    const onDrain = () => settle();
     const onClose = () => settle(new ClientGone());
     const timer = setTimeout(() => settle(new ClientGone('the client stopped reading')), timeoutMs);
-    res.once('drain', onDrain);
     res.once('close', onClose);
+    res.write(bytes, (error) => settle(error == null ? undefined : new ClientGone()));
     if (res.destroyed) onClose();
   });
 }

@@ -36,6 +36,9 @@ export class RemotePageReader implements PageReader {
     throw new BlobSeerError('corrupt', `${pageName(page)} is not in the store`);
   }
 
+  /** Pages come in memory of their connection's. */
+  reuse(): void {}
+
   async close(): Promise<void> {
     this.#writes.clear();
   }
