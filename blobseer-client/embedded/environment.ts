@@ -20,6 +20,7 @@ import { type Database, type Transaction as LmdbView, open, type RootDatabase } 
 import { BlobSeerError } from '../errors.ts';
 import type { RangeQuery, Row, Store, Table, Transaction } from '../store.ts';
 import { DatabaseCut } from './database-cut.ts';
+import { Headroom } from './headroom.ts';
 import { translateIoError } from './io-errors.ts';
 
 /** Address space, not disk: the file grows with its contents. */
@@ -27,8 +28,18 @@ const mapBytes = 2 ** 40;
 const maxTables = 64;
 /** One reader slot per thread that reads; workers, tools and their restarts. */
 const maxReaders = 1024;
+/** Where more of this process wait at once they share a sync, and headroom gains nothing. */
+const fewCommits = 4;
 
 type BytesDatabase = Database<Buffer, Uint8Array>;
+
+/** What `getStats()` of `lmdb` asks, without its walk over all free pages; its types leave it out. */
+interface LmdbNumbers {
+  readonly env: {
+    info(): { readonly lastPageNumber: number };
+    stat(): { readonly pageSize: number };
+  };
+}
 
 const sequenceKey = Buffer.from('sequence');
 const crcBytes = 4;
@@ -137,9 +148,11 @@ export class Environment implements Store {
   private readonly file: string;
   private readonly root: RootDatabase<Buffer, Uint8Array>;
   private readonly meta: LmdbTable;
+  private readonly headroom: Headroom;
   private readonly tables = new Map<string, LmdbTable>();
   private readonly onStopped: ((error: BlobSeerError) => void) | undefined;
   private stoppedBy: BlobSeerError | undefined;
+  private pendingCommits = 0;
 
   constructor(options: EnvironmentOptions) {
     this.file = options.file;
@@ -159,6 +172,9 @@ export class Environment implements Store {
       throw translateIoError(error, `cannot open ${options.file}`);
     }
     this.meta = this.table('meta');
+    const { env } = this.root as unknown as LmdbNumbers;
+    const { pageSize } = env.stat();
+    this.headroom = new Headroom(options.file, () => (env.info().lastPageNumber + 1) * pageSize);
   }
 
   /** `isSealed: false` for values that are verified otherwise. The same at every opening. */
@@ -179,8 +195,10 @@ export class Environment implements Store {
     this.throwIfStopped();
     let outcome: { result: T } | undefined;
     let thrown: { error: unknown } | undefined;
+    this.pendingCommits += 1;
     try {
       await this.root.childTransaction(() => {
+        if (this.pendingCommits <= fewCommits) this.headroom.extend();
         try {
           outcome = { result: this.runInTransaction(work) };
         } catch (error) {
@@ -191,6 +209,8 @@ export class Environment implements Store {
     } catch (error) {
       if (thrown !== undefined) throw thrown.error;
       throw this.stop(error);
+    } finally {
+      this.pendingCommits -= 1;
     }
     if (outcome === undefined)
       throw new BlobSeerError('stopped', 'a commit ended without a result');
@@ -266,6 +286,7 @@ export class Environment implements Store {
   async close(): Promise<void> {
     this.stoppedBy ??= new BlobSeerError('stopped', 'storage is closed');
     await this.root.close();
+    this.headroom.close();
   }
 }
 
