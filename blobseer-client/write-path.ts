@@ -118,7 +118,8 @@ export class Staging<Tree> implements StagedWrite {
   }
 
   private async takeSource(source: ByteSource, onFirst?: () => Promise<void>): Promise<void> {
-    for await (const piece of joined(source)) {
+    // What stands in memory as a list is as large as it gets.
+    for await (const piece of Array.isArray(source) ? source : joined(source)) {
       this.plan.signal?.throwIfAborted();
       if (this.sourceBytes === 0) await onFirst?.();
       this.sourceBytes += piece.length;

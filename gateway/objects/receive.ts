@@ -70,8 +70,7 @@ export async function receiveBody(
   if (algorithms.size === 0) algorithms.add(defaultChecksumAlgorithm);
   const digests = new BodyDigests(algorithms, incoming);
   try {
-    const source = digested(incoming.body, digests);
-    const staged = await stage(blobseer, source, incoming, options);
+    const staged = await stage(blobseer, incoming, digests, options);
     try {
       verify(incoming, announced, digests);
       if (staged?.size === 0) await staged.abort();
@@ -95,24 +94,53 @@ export async function receiveBody(
   }
 }
 
+/**
+ * A body up to here is received whole before it is staged: it goes through one loop in place of four, and
+ * nothing of it has to be broken off. It would wait in memory for its commit anyway.
+ */
+const maxWholeBytes = 64 * 1024;
+
 /** A body known to be empty is read to its end (it may carry trailers) and not staged. */
 async function stage(
   blobseer: BlobSeer,
-  source: AsyncGenerator<Buffer, void, undefined>,
   incoming: IncomingBody,
+  digests: BodyDigests,
   options: Pick<StageOptions, 'base' | 'blobId'>,
 ): Promise<StagedWrite | undefined> {
-  const { decodedLength, signal } = incoming;
-  if (decodedLength === 0) {
-    for await (const _piece of source);
-    return undefined;
+  const { decodedLength: sizeHint } = incoming;
+  if (sizeHint === undefined || sizeHint > maxWholeBytes) {
+    return await blobseer.stage(digested(incoming.body, digests), {
+      ...options,
+      signal: incoming.signal,
+      ...(sizeHint === undefined ? {} : { sizeHint }),
+    });
   }
-  return await blobseer.stage(source, {
-    ...options,
-    signal,
-    ...(decodedLength === undefined ? {} : { sizeHint: decodedLength }),
-  });
+  const whole = await readWhole(incoming.body, sizeHint);
+  digests.update(whole);
+  return whole.length === 0 ? undefined : await blobseer.stage([whole], { ...options, sizeHint });
 }
+
+/** In one buffer, whatever the pieces: HTTP chunks of a byte would take hundreds of times their size. */
+async function readWhole(body: AsyncIterable<Buffer>, expectedBytes: number): Promise<Buffer> {
+  let whole: Buffer = noBytes;
+  let length = 0;
+  for await (const piece of body) {
+    if (piece.length === expectedBytes && length === 0) {
+      whole = piece; // as it mostly comes
+    } else {
+      if (length + piece.length > whole.length) {
+        const larger = Buffer.allocUnsafe(Math.max(expectedBytes, 2 * length, piece.length));
+        whole.copy(larger, 0, 0, length);
+        whole = larger;
+      }
+      piece.copy(whole, length);
+    }
+    length += piece.length;
+  }
+  return whole.subarray(0, length);
+}
+
+const noBytes = Buffer.alloc(0);
 
 async function* digested(
   body: AsyncIterable<Buffer>,
