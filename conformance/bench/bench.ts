@@ -3,7 +3,7 @@
  * machine does besides hits all alike. Only the ratios mean anything.
  *
  *   npm run bench -- [--only put-4k,get-4k] [--connections 1,32] [--rounds 3] [--seconds 5]
- *                    [--workers 1] [--s3rver PATH/bin/s3rver.js] [--out DIRECTORY] [--tiny]
+ *                    [--workers 1] [--s3rver PATH/bin/s3rver.js] [--rgw] [--out DIRECTORY] [--tiny]
  *                    [--endpoint NAME=URL,ACCESS_KEY,SECRET_KEY[,PID]]
  *   npm run bench -- --compare BEFORE.json AFTER.json
  *
@@ -16,6 +16,7 @@ import { parseArgs } from 'node:util';
 import { chart } from './chart.ts';
 import type { Measurement } from './measure.ts';
 import { comparison, machine, type Results, type Row, summary } from './results.ts';
+import { rgw } from './rgw.ts';
 import { bare, ours, running, type Server, type ServerKind, s3rver } from './servers.ts';
 import {
   fullScale,
@@ -143,6 +144,7 @@ async function main(): Promise<void> {
       seconds: { type: 'string' },
       workers: { type: 'string', default: '1' },
       s3rver: { type: 'string' },
+      rgw: { type: 'boolean', default: false },
       endpoint: { type: 'string', multiple: true, default: [] },
       out: { type: 'string', default: 'bench-results' },
       tiny: { type: 'boolean', default: false },
@@ -167,6 +169,7 @@ async function main(): Promise<void> {
       bare('bare-synced', true),
       bare('bare', false),
       ...(values.s3rver === undefined ? [] : [s3rver(values.s3rver)]),
+      ...(values.rgw ? [rgw()] : []),
       ...values.endpoint.map(endpointKind),
     ],
     only: list(values.only),

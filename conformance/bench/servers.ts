@@ -1,14 +1,11 @@
 /** The servers that are measured side by side: each is started alone, empty, and ended by its pid. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Gateway } from '../harness/gateway.ts';
 import type { Endpoint } from '../harness/http.ts';
 import { freePort } from '../harness/ports.ts';
+import { endProgram, listening, startProgram } from './started.ts';
 
 export interface Server {
   readonly name: string;
@@ -30,7 +27,6 @@ export interface ServerKind {
 }
 
 const region = 'us-east-1';
-const startTimeoutMs = 30_000;
 const anyCredentials = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' };
 
 export function ours(name: string, workers: number, args: readonly string[] = []): ServerKind {
@@ -96,12 +92,6 @@ export function running(
   return { name, start: () => Promise.resolve(server) };
 }
 
-/** A run that is broken off leaves no server behind: harness/gateway.ts turns signals into an exit. */
-const children = new Set<ChildProcess>();
-process.on('exit', () => {
-  for (const child of children) child.kill('SIGKILL');
-});
-
 function ofProgram(parts: {
   readonly name: string;
   readonly isDurable: boolean;
@@ -115,9 +105,7 @@ function ofProgram(parts: {
       const directory = mkdtempSync(path.join(tmpdir(), 'blobseer-s3-bench-'));
       const port = await freePort();
       const [program = '', ...args] = parts.command(directory, port);
-      const child = spawn(program, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-      children.add(child);
-      child.once('exit', () => children.delete(child));
+      const child = await startProgram(program, args);
       await listening(child, port, name);
       return {
         name,
@@ -127,29 +115,10 @@ function ofProgram(parts: {
         isDurable,
         isS3,
         stop: async () => {
-          if (child.exitCode === null) {
-            child.kill('SIGTERM');
-            await once(child, 'exit');
-          }
+          await endProgram(child);
           rmSync(directory, { recursive: true, force: true });
         },
       };
     },
   };
-}
-
-async function listening(child: ChildProcess, port: number, name: string): Promise<void> {
-  const deadline = Date.now() + startTimeoutMs;
-  while (child.exitCode === null && Date.now() < deadline) {
-    const socket = connect(port, '127.0.0.1');
-    const isOpen = await new Promise<boolean>((resolve) => {
-      socket.once('connect', () => resolve(true));
-      socket.once('error', () => resolve(false));
-    });
-    socket.destroy();
-    if (isOpen) return;
-    await delay(20);
-  }
-  child.kill('SIGKILL');
-  throw new Error(`${name} did not start`);
 }
