@@ -3,9 +3,13 @@
  * machine does besides hits all alike. Only the ratios mean anything.
  *
  *   npm run bench -- [--only put-4k,get-4k] [--connections 1,32] [--rounds 3] [--seconds 5]
- *                    [--workers 1] [--s3rver PATH/bin/s3rver.js] [--rgw] [--out DIRECTORY] [--tiny]
+ *                    [--keys 10000,1000000,10000000] [--versions 1000000] [--deleted 100000]
+ *                    [--workers 1] [--data DIRECTORY] [--s3rver PATH/bin/s3rver.js] [--rgw] [--out DIRECTORY] [--tiny]
  *                    [--endpoint NAME=URL,ACCESS_KEY,SECRET_KEY[,PID]]
  *   npm run bench -- --compare BEFORE.json AFTER.json
+ *
+ * A number of keys, versions or deleted keys beyond 100,000 is put into this gateway alone, without HTTP;
+ * with --data it is there again in the next run. Everybody does each work once before it counts.
  *
  * Servers: this gateway, a bare node:http server that writes with and without sync (bare.ts), and
  * what is named on the command line. Writes results.json, results.md and results.svg.
@@ -14,18 +18,15 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { chart } from './chart.ts';
+import { goalsTable } from './goals-table.ts';
 import type { Measurement } from './measure.ts';
 import { comparison, machine, type Results, type Row, summary } from './results.ts';
 import { rgw } from './rgw.ts';
 import { bare, ours, running, type Server, type ServerKind, s3rver } from './servers.ts';
-import {
-  fullScale,
-  makeBucket,
-  type Scale,
-  tinyScale,
-  type Workload,
-  workloads,
-} from './workloads.ts';
+import { makeBucket, type Scale, type Workload, warmRound } from './workload.ts';
+import { fullScale, tinyScale, workloads } from './workloads.ts';
+
+const ourName = 'blobseer-s3';
 
 export interface BenchOptions {
   readonly scale: Scale;
@@ -83,21 +84,33 @@ async function allRounds(
   servers: readonly Server[],
   { connections, rounds, tell }: BenchOptions,
 ): Promise<Row[]> {
-  const able = servers.filter(({ isS3 }) => isS3 || !workload.needsS3);
+  const able = servers.filter((server) => workload.suits?.(server) ?? true);
+  const chosen = workload.connections.filter(
+    (count) => connections.length === 0 || connections.includes(count),
+  );
+  if (chosen.length === 0) return [];
   for (const server of able) await workload.prepare(server);
   const rows: Row[] = [];
-  for (const count of workload.connections) {
-    if (connections.length > 0 && !connections.includes(count)) continue;
-    const measured = new Map<string, Measurement[]>(able.map(({ name }) => [name, []]));
+  for (const count of chosen) {
+    const rates = new Map<Server, number>();
+    for (const server of workload.isCold ? [] : able) {
+      const turn = { connections: count, round: warmRound, rate: undefined };
+      const { opsPerSecond } = await workload.measure(server, turn);
+      rates.set(server, opsPerSecond);
+    }
+    const measured = new Map<Server, Measurement[]>(able.map((server) => [server, []]));
     for (let round = 0; round < rounds; round += 1) {
       for (const server of able) {
-        const found = await workload.measure(server, count, round);
-        measured.get(server.name)?.push(found);
+        const turn = { connections: count, round, rate: rates.get(server) };
+        const found = await workload.measure(server, turn);
+        measured.get(server)?.push(found);
         tell(line(workload.name, count, server.name, found));
       }
     }
     for (const [server, found] of measured) {
-      rows.push({ workload: workload.name, connections: count, server, rounds: found });
+      rows.push({
+        ...{ workload: workload.name, connections: count, server: server.name, rounds: found },
+      });
     }
   }
   return rows;
@@ -113,6 +126,9 @@ function line(name: string, connections: number, server: string, found: Measurem
     `p99 ${found.p99.toFixed(2)} ms`,
     `cpu ${found.cpuMsPerOp?.toFixed(3) ?? '-'} ms`,
     `peak ${found.peakMiB?.toFixed(0) ?? '-'} MiB`,
+    ...(found.generatorShare === undefined
+      ? []
+      : [`generator ${(100 * found.generatorShare).toFixed(0)} %`]),
     ...Object.entries(found.extra ?? {}).map(([what, value]) => `${what} ${value.toFixed(2)}`),
   ];
   return `${name} x${connections} ${server}: ${numbers.join(', ')}${failed}`;
@@ -134,6 +150,10 @@ function list(text: string | undefined): string[] {
   return text === undefined || text === '' ? [] : text.split(',');
 }
 
+function numbers(text: string | undefined): number[] | undefined {
+  return text === undefined ? undefined : list(text).map(Number);
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
@@ -142,6 +162,10 @@ async function main(): Promise<void> {
       connections: { type: 'string' },
       rounds: { type: 'string', default: '3' },
       seconds: { type: 'string' },
+      keys: { type: 'string' },
+      versions: { type: 'string' },
+      deleted: { type: 'string' },
+      data: { type: 'string' },
       workers: { type: 'string', default: '1' },
       s3rver: { type: 'string' },
       rgw: { type: 'boolean', default: false },
@@ -163,9 +187,15 @@ async function main(): Promise<void> {
   mkdirSync(values.out, { recursive: true });
   const write = (name: string, text: string) => writeFileSync(path.join(values.out, name), text);
   const results = await bench({
-    scale: { ...base, pace: { ...base.pace, durationMs } },
+    scale: {
+      ...base,
+      pace: { ...base.pace, durationMs },
+      listedKeys: numbers(values.keys) ?? base.listedKeys,
+      versionCounts: numbers(values.versions) ?? base.versionCounts,
+      deletedKeys: numbers(values.deleted) ?? base.deletedKeys,
+    },
     servers: [
-      ours('blobseer-s3', Number(values.workers)),
+      ours(ourName, Number(values.workers), values.data),
       bare('bare-synced', true),
       bare('bare', false),
       ...(values.s3rver === undefined ? [] : [s3rver(values.s3rver)]),
@@ -180,10 +210,10 @@ async function main(): Promise<void> {
       write('results.json', `${JSON.stringify(known, undefined, 2)}\n`);
       write('results.svg', chart(known));
       const about = `${known.date}, ${known.machine}, Node ${known.node}\n\n    ${known.command}\n`;
-      write('results.md', `${about}\n${summary(known)}\n`);
+      write('results.md', `${about}\n${goalsTable(known, ourName)}\n\n${summary(known)}\n`);
     },
   });
-  process.stdout.write(`${summary(results)}\n`);
+  process.stdout.write(`${summary(results)}\n\n${goalsTable(results, ourName)}\n`);
 }
 
 if (process.argv[1] === import.meta.filename) await main();

@@ -20,6 +20,8 @@ export interface Measurement {
   /** Undefined for a server whose processes are not known. */
   readonly cpuMsPerOp?: number | undefined;
   readonly peakMiB?: number | undefined;
+  /** Of a core, taken by the load generator. Near 1 it is what is measured. */
+  readonly generatorShare?: number | undefined;
   /** What only this work measures, by name with unit. */
   readonly extra?: Readonly<Record<string, number>>;
 }
@@ -66,6 +68,7 @@ export function measurementOf(result: LoadResult, usage: Usage | undefined): Mea
     ...{ p50, p99, p999, failures, firstFailure },
     cpuMsPerOp: usage && (usage.cpuSeconds * 1000) / requests,
     peakMiB: usage?.peakMiB,
+    generatorShare: result.cpuSeconds / seconds,
   };
 }
 

@@ -3,7 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { type Endpoint, signedHeaders, unsignedPayload } from '../harness/http.ts';
 import type { Exchange } from './wire.ts';
 
-/** What a workload sends, again and again. `{n}` in path and query stands for a number. */
+/**
+ * What a workload sends, again and again. `{n}` in path and query stands for a number of eight digits, so
+ * that keys are in the order of their numbers.
+ */
 export interface RequestPlan {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
   /** Path and query, percent-encoded. */
@@ -11,11 +14,15 @@ export interface RequestPlan {
   readonly headers?: Readonly<Record<string, string>>;
   /** Length of the body, of random bytes. */
   readonly bodyBytes?: number;
+  /** Different bodies, taken in turns by the requests of one number; one by default. */
+  readonly bodies?: number;
   /** Each request reads one piece of so many bytes: the number says which. */
   readonly rangeBytes?: number;
   /** How many numbers there are, from `first` (default 0) on. */
   readonly numbers: number;
   readonly first?: number;
+  /** From one number to the next; 1 by default. */
+  readonly stride?: number;
   /**
    * 'once': each number is used once, and the work is over when none is left. 'own': so too, but the n-th of C
    * connections takes the n-th number and every C-th after it.
@@ -23,35 +30,35 @@ export interface RequestPlan {
   readonly order: 'cyclic' | 'random' | 'once' | 'own';
   /** What `{own}` in the path stands for, number by number in turns. */
   readonly own?: readonly string[];
-  /** No two requests have a page in common: what is stored already would not be stored again. */
+  /** No two numbers have a page in common: what is stored already would not be stored again. */
   readonly bodiesDiffer?: boolean;
   readonly status: number;
 }
 
-/** A signature is good for 15 minutes: no run of one plan takes as long. */
+const digits = 8;
+
+/** Every number with the first body, then every number with the next. A signature is good for 15 minutes: no run of one plan takes as long. */
 export function makeRequests(target: Endpoint, plan: RequestPlan): Exchange[] {
-  const bodyBytes = plan.bodyBytes ?? 0;
+  const { bodyBytes = 0, bodies = 1, first = 0, stride = 1, numbers, bodiesDiffer = false } = plan;
+  const heads = Array.from({ length: numbers }, (_, index) => {
+    const number = first + index * stride;
+    const own = plan.own?.[index % plan.own.length] ?? '';
+    const path = plan.path
+      .replaceAll('{n}', String(number).padStart(digits, '0'))
+      .replaceAll('{own}', own);
+    const headers = headersOf(plan, number);
+    return requestHead(target, { ...plan, headers }, path, bodyBytes);
+  });
   // Bodies that differ are pieces of the same random bytes, each beginning one further on.
-  const random = randomBytes(bodyBytes + (plan.bodiesDiffer === true ? plan.numbers : 0));
-  const bodyOf = (index: number): Buffer[] => {
-    const start = plan.bodiesDiffer === true ? index : 0;
+  const random = randomBytes(bodyBytes + bodies * (bodiesDiffer ? numbers : 1));
+  const bodyOf = (round: number, index: number): Buffer[] => {
+    const start = bodiesDiffer ? round * numbers + index : round;
     return bodyBytes === 0 ? [] : [random.subarray(start, start + bodyBytes)];
   };
-  const exchanges: Exchange[] = [];
-  const first = plan.first ?? 0;
-  for (let number = first; number < first + plan.numbers; number += 1) {
-    const index = number - first;
-    const own = plan.own?.[index % plan.own.length] ?? '';
-    const path = plan.path.replaceAll('{n}', String(number)).replaceAll('{own}', own);
-    const head = requestHead(
-      target,
-      { ...plan, headers: headersOf(plan, number) },
-      path,
-      bodyBytes,
-    );
-    exchanges.push({ pieces: [head, ...bodyOf(index)], isHead: plan.method === 'HEAD' });
-  }
-  return exchanges;
+  const isHead = plan.method === 'HEAD';
+  return Array.from({ length: bodies }, (_, round) =>
+    heads.map((head, index) => ({ pieces: [head, ...bodyOf(round, index)], isHead })),
+  ).flat();
 }
 
 function headersOf({ headers = {}, rangeBytes }: RequestPlan, number: number) {

@@ -86,6 +86,10 @@ export function summary(results: Results): string {
     const cells = servers.map((name) => cell(rowOf(name)));
     return [workload, String(connections), ...cells, ...ratios];
   });
+  return markdown(head, lines);
+}
+
+export function markdown(head: readonly string[], lines: readonly (readonly string[])[]): string {
   const table = [head, head.map(() => '---'), ...lines];
   return table.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
@@ -134,6 +138,5 @@ export function comparison(before: Results, after: Results): string {
     ];
   });
   const head = ['work', 'connections', 'server', 'rate', 'p99', 'cpu per operation'];
-  const table = [head, head.map(() => '---'), ...lines];
-  return table.map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return markdown(head, lines);
 }

@@ -57,7 +57,7 @@ async function startCluster(): Promise<Server> {
       target: { endpoint: `http://127.0.0.1:${port}`, credentials, region: 'us-east-1' },
       pids: daemons.map(({ pid = 0 }) => pid),
       directory: folder,
-      ...{ isDurable: true, isS3: true, stop },
+      ...{ isDurable: true, isS3: true, hasVersions: true, stop },
     };
   } catch (error) {
     await stop();

@@ -2,9 +2,10 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { Gateway } from '../harness/gateway.ts';
+import { Gateway, projectRoot } from '../harness/gateway.ts';
 import type { Endpoint } from '../harness/http.ts';
 import { freePort } from '../harness/ports.ts';
+import { exitOf } from '../harness/processes.ts';
 import { endProgram, listening, startProgram } from './started.ts';
 
 export interface Server {
@@ -18,7 +19,20 @@ export interface Server {
   readonly isDurable: boolean;
   /** Whether it knows S3 at all: only single requests on objects otherwise. */
   readonly isS3: boolean;
+  readonly hasVersions: boolean;
+  /** Puts or deletes objects of one byte without HTTP, while it does not serve. */
+  fillDirectly?(filling: Filling): Promise<void>;
+  /** Resolves with milliseconds from the spawn to being ready. The port is another one then. */
+  restart?(): Promise<number>;
   stop(): Promise<void>;
+}
+
+export interface Filling {
+  readonly bucket: string;
+  /** Percent-encoding is not undone. `{n}` stands for a number of eight digits from 0 on. */
+  readonly key: string;
+  readonly numbers: number;
+  readonly isDelete: boolean;
 }
 
 export interface ServerKind {
@@ -29,22 +43,54 @@ export interface ServerKind {
 const region = 'us-east-1';
 const anyCredentials = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' };
 
-export function ours(name: string, workers: number, args: readonly string[] = []): ServerKind {
+/** `dataDirectory`: of an earlier run, whose buckets need not be filled again; else one of its own. */
+export function ours(name: string, workers: number, dataDirectory?: string): ServerKind {
   return {
     name,
     start: async () => {
-      const gateway = await Gateway.start({ workers, args: ['--log-level', 'warn', ...args] });
+      const gateway = await Gateway.start({
+        ...{ workers, args: ['--log-level', 'warn'] },
+        ...(dataDirectory === undefined ? {} : { dataDirectory }),
+      });
       return {
         name,
-        target: { endpoint: gateway.endpoint, credentials: gateway.credentials, region },
-        pids: [gateway.pid],
+        get target() {
+          return { endpoint: gateway.endpoint, credentials: gateway.credentials, region };
+        },
+        get pids() {
+          return [gateway.pid];
+        },
         directory: gateway.dataDirectory,
-        isDurable: true,
-        isS3: true,
+        ...{ isDurable: true, isS3: true, hasVersions: true },
+        fillDirectly: async (filling) => {
+          await gateway.stop();
+          await runFiller(gateway.dataDirectory, filling);
+          await gateway.start();
+        },
+        restart: async () => {
+          await gateway.stop();
+          const beganMs = performance.now();
+          await gateway.start();
+          return performance.now() - beganMs;
+        },
         stop: () => gateway.remove(),
       };
     },
   };
+}
+
+/** Another program of the project's: it writes as PutObject does, and tells on stderr how far it is. */
+async function runFiller(
+  directory: string,
+  { bucket, key, numbers, isDelete }: Filling,
+): Promise<void> {
+  const program = path.join(projectRoot, 'dist', 'gateway', 'testing', 'fill-namespace.js');
+  const child = await startProgram(process.execPath, [
+    ...[program, '--data', directory, '--bucket', bucket, '--key', key],
+    ...['--numbers', String(numbers), ...(isDelete ? ['--delete'] : [])],
+  ]);
+  const status = await exitOf(child);
+  if (status !== 0) throw new Error(`filling ${bucket} ended with status ${status}`);
 }
 
 export function bare(name: string, isSynced: boolean): ServerKind {
@@ -86,7 +132,7 @@ export function running(
   directory?: string,
 ): ServerKind {
   const server: Server = {
-    ...{ name, target, pids, directory, isDurable: true, isS3: true },
+    ...{ name, target, pids, directory, isDurable: true, isS3: true, hasVersions: true },
     stop: () => Promise.resolve(),
   };
   return { name, start: () => Promise.resolve(server) };
@@ -112,8 +158,7 @@ function ofProgram(parts: {
         target: { endpoint: `http://127.0.0.1:${port}`, credentials: anyCredentials, region },
         pids: [child.pid ?? 0],
         directory,
-        isDurable,
-        isS3,
+        ...{ isDurable, isS3, hasVersions: false },
         stop: async () => {
           await endProgram(child);
           rmSync(directory, { recursive: true, force: true });

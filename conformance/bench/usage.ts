@@ -16,14 +16,16 @@ export interface Usage {
 /** Meters a server and its descendants from now on; call the result for what it took. */
 export function meter(pids: readonly number[]): () => Usage {
   const before = cpuSeconds(pids);
-  let peak = memory(pids);
+  let peakMiB = memoryMiB(pids);
   const sampling = setInterval(() => {
-    peak = Math.max(peak, memory(pids));
+    peakMiB = Math.max(peakMiB, memoryMiB(pids));
   }, samplePeriodMs);
   return () => {
     clearInterval(sampling);
-    const peakMiB = Math.max(peak, memory(pids)) / 1024 ** 2;
-    return { cpuSeconds: cpuSeconds(pids) - before, peakMiB };
+    return {
+      cpuSeconds: cpuSeconds(pids) - before,
+      peakMiB: Math.max(peakMiB, memoryMiB(pids)),
+    };
   };
 }
 
@@ -31,8 +33,10 @@ function everybody(pids: readonly number[]): number[] {
   return pids.flatMap((pid) => [pid, ...everybody(childrenOf(pid))]);
 }
 
-function memory(pids: readonly number[]): number {
-  return Math.max(0, ...everybody(pids).map((pid) => unlessGone(() => anonymousBytes(pid))));
+/** Anonymous memory of the process that has most, now. */
+export function memoryMiB(pids: readonly number[]): number {
+  const bytes = everybody(pids).map((pid) => unlessGone(() => anonymousBytes(pid)));
+  return Math.max(0, ...bytes) / 1024 ** 2;
 }
 
 /** Of processes and all their descendants. */
