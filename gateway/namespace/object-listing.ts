@@ -45,7 +45,7 @@ export class ObjectListing {
         limit: query.limit,
         keyOf: (rowKey) => rowKey.subarray(bucketIdBytes),
         seek: (key) => plainLayout.seek(bucketId, key),
-        item: (row, key) => decodeEntry(row.value, key.toString('utf8'), owners),
+        item: ({ key, value }) => decodeEntry(value, key.toString('utf8', bucketIdBytes), owners),
       }),
     );
   }
@@ -63,7 +63,8 @@ export class ObjectListing {
       limit: query.limit,
       keyOf: (rowKey) => keyOf(rowKey, birthBytes),
       seek: (key) => escapedLayout.seek(bucketId, key),
-      item: (row, key) => {
+      item: (row) => {
+        const key = keyOf(row.key, birthBytes);
         const isLatest = previous === undefined || !previous.equals(key);
         previous = key;
         const birth = tailOf(row.key, birthBytes);

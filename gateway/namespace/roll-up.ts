@@ -26,7 +26,7 @@ export interface RollUp<Item> {
   keyOf(rowKey: Buffer): Buffer;
   /** The first row key that a row of `key`, or of a greater key, can have. */
   seek(key: Buffer): Buffer;
-  item(row: Row, key: Buffer): Item;
+  item(row: Row): Item;
 }
 
 export interface RolledUp<Item> {
@@ -67,10 +67,10 @@ export function rollUp<Item>(walk: RollUp<Item>): RolledUp<Item> {
       if (items.length + commonPrefixes.length === limit) {
         return { items, commonPrefixes, isTruncated: true, last };
       }
-      const key = walk.keyOf(row.key);
-      const rolled = commonPrefixOf(key, prefix, delimiter);
+      const rolled =
+        delimiter.length === 0 ? undefined : commonPrefixOf(walk.keyOf(row.key), prefix, delimiter);
       if (rolled === undefined) {
-        const item = walk.item(row, key);
+        const item = walk.item(row);
         items.push(item);
         last = { item };
         continue;

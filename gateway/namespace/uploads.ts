@@ -120,10 +120,10 @@ export class Uploads {
       limit,
       keyOf: (rowKey) => keyOf(rowKey, uploadIdBytes),
       seek: (key) => escapedLayout.seek(bucketId, key),
-      item: (row, key) =>
+      item: (row) =>
         decodeUpload(row.value, {
           bucketId,
-          key: key.toString('utf8'),
+          key: keyOf(row.key, uploadIdBytes).toString('utf8'),
           uploadId: encodeUploadId(tailOf(row.key, uploadIdBytes)),
         }),
     });

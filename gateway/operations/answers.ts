@@ -1,7 +1,8 @@
 /** The forms that the answers of several operations share: documents, times, ETags, owners. */
 import type { Bucket, Namespace } from '../namespace/namespace.ts';
 import { anonymousId, anonymousName, ownerOf } from '../s3/acl.ts';
-import { type Child, document, element, type Fragment } from '../s3/xml.ts';
+import type { MarkupBytes } from '../s3/markup-bytes.ts';
+import { type Child, document, documentAround, element, type Fragment } from '../s3/xml.ts';
 import type { S3Response } from './operation.ts';
 
 /** 200 with a document in S3's namespace. */
@@ -10,6 +11,20 @@ export function xmlAnswer(root: string, ...children: readonly Child[]): S3Respon
     status: 200,
     headers: { 'Content-Type': 'application/xml' },
     body: document(root, ...children),
+  };
+}
+
+/** The same around lines that are bytes already. */
+export function xmlListAnswer(
+  root: string,
+  before: readonly Child[],
+  lines: MarkupBytes,
+  after: readonly Child[],
+): S3Response {
+  return {
+    status: 200,
+    headers: { 'Content-Type': 'application/xml' },
+    body: documentAround(root, before, lines.finish(), after),
   };
 }
 

@@ -2,10 +2,11 @@
 import type { ListedObject } from '../namespace/namespace.ts';
 import { isoDate } from '../s3/dates.ts';
 import { invalidArgument } from '../s3/errors.ts';
+import { elementsOf, MarkupBytes, quotedField } from '../s3/markup-bytes.ts';
 import { element, type Fragment, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
-import { Owners, quoted, xmlAnswer } from './answers.ts';
-import { checksumKind, commonPrefixes } from './list-objects.ts';
+import { Owners, xmlListAnswer } from './answers.ts';
+import { commonPrefixes } from './list-objects.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { type NameWriter, nameWriter, pageSize } from './paging.ts';
 import { loadedBucket } from './request.ts';
@@ -40,8 +41,7 @@ export function listObjectVersions(request: S3Request, services: Services): S3Re
     limit: maxKeys,
   });
   const owners = new Owners(namespace);
-  return xmlAnswer(
-    'ListVersionsResult',
+  const before = [
     element('Name', request.bucket),
     element('Prefix', write(prefix)),
     element('KeyMarker', write(keyMarker)),
@@ -52,26 +52,40 @@ export function listObjectVersions(request: S3Request, services: Services): S3Re
     delimiter === '' ? undefined : element('Delimiter', write(delimiter)),
     optional('EncodingType', encodingType),
     element('IsTruncated', page.isTruncated),
-    page.items.map((item) => entry(item, write, owners.ownerOf(bucket, item))),
-    commonPrefixes(page.commonPrefixes, write),
-  );
+  ];
+  const lines = new MarkupBytes();
+  for (const item of page.items) lines.add(entry(item, write, owners.ownerOf(bucket, item)));
+  return xmlListAnswer('ListVersionsResult', before, lines, commonPrefixes(page, write));
 }
 
+const lineFields = ['Key', 'VersionId', 'IsLatest', 'LastModified'] as const;
+const markerOf = elementsOf('DeleteMarker', ...lineFields, 'Owner');
+const versionOf = elementsOf(
+  'Version',
+  ...lineFields,
+  quotedField('ETag'),
+  'ChecksumAlgorithm',
+  'ChecksumType',
+  'Size',
+  'StorageClass',
+  'Owner',
+);
+
 function entry(item: ListedObject, write: NameWriter, owner: Fragment): Fragment {
-  return element(
-    item.isDeleteMarker ? 'DeleteMarker' : 'Version',
-    element('Key', write(item.key)),
-    element('VersionId', item.versionId),
-    element('IsLatest', item.isLatest),
-    element('LastModified', isoDate(item.modifiedMs)),
-    item.isDeleteMarker
-      ? []
-      : [
-          element('ETag', quoted(item.etag)),
-          ...checksumKind(item),
-          element('Size', item.size),
-          element('StorageClass', item.storageClass),
-        ],
+  const { versionId, isLatest } = item;
+  const key = write(item.key);
+  const modified = isoDate(item.modifiedMs);
+  if (item.isDeleteMarker) return markerOf(key, versionId, isLatest, modified, owner);
+  return versionOf(
+    key,
+    versionId,
+    isLatest,
+    modified,
+    item.etag,
+    item.checksum?.algorithm,
+    item.checksum?.type,
+    item.size,
+    item.storageClass,
     owner,
   );
 }

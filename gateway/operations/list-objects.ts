@@ -2,9 +2,10 @@
 import type { ListedObject, ListPage } from '../namespace/namespace.ts';
 import { isoDate } from '../s3/dates.ts';
 import { invalidArgument } from '../s3/errors.ts';
+import { elementsOf, MarkupBytes, quotedField } from '../s3/markup-bytes.ts';
 import { element, type Fragment, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
-import { Owners, quoted, xmlAnswer } from './answers.ts';
+import { Owners, xmlListAnswer } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { decodeToken, encodeToken, type NameWriter, nameWriter, pageSize } from './paging.ts';
 import { loadedBucket } from './request.ts';
@@ -34,8 +35,7 @@ export function listObjects(request: S3Request, services: Services): S3Response 
   const { prefix, delimiter, maxKeys, write, encodingType, page } = list(request, services, marker);
   const bucket = loadedBucket(request);
   const owners = new Owners(services.namespace);
-  return xmlAnswer(
-    'ListBucketResult',
+  const before = [
     element('Name', request.bucket),
     // Never encoded in this form of the list, and botocore does not decode it here (it does in V2).
     element('Prefix', prefix),
@@ -46,9 +46,9 @@ export function listObjects(request: S3Request, services: Services): S3Response 
     delimiter === '' ? undefined : element('Delimiter', write(delimiter)),
     optional('EncodingType', encodingType),
     element('IsTruncated', page.isTruncated),
-    page.items.map((item) => contents(item, write, owners.ownerOf(bucket, item))),
-    commonPrefixes(page.commonPrefixes, write),
-  );
+  ];
+  const lines = contents(page.items, write, (item) => owners.ownerOf(bucket, item));
+  return xmlListAnswer('ListBucketResult', before, lines, commonPrefixes(page, write));
 }
 
 export function listObjectsV2(request: S3Request, services: Services): S3Response {
@@ -61,8 +61,7 @@ export function listObjectsV2(request: S3Request, services: Services): S3Respons
   const { prefix, delimiter, maxKeys, write, encodingType, page } = list(request, services, after);
   const bucket = loadedBucket(request);
   const owners = query.get('fetch-owner') === 'true' ? new Owners(services.namespace) : undefined;
-  return xmlAnswer(
-    'ListBucketResult',
+  const before = [
     element('Name', request.bucket),
     element('Prefix', write(prefix)),
     startAfter === undefined ? undefined : element('StartAfter', write(startAfter)),
@@ -73,33 +72,51 @@ export function listObjectsV2(request: S3Request, services: Services): S3Respons
     delimiter === '' ? undefined : element('Delimiter', write(delimiter)),
     optional('EncodingType', encodingType),
     element('IsTruncated', page.isTruncated),
-    page.items.map((item) => contents(item, write, owners?.ownerOf(bucket, item))),
-    commonPrefixes(page.commonPrefixes, write),
-  );
-}
-
-function contents(item: ListedObject, write: NameWriter, owner: Fragment | undefined): Fragment {
-  return element(
-    'Contents',
-    element('Key', write(item.key)),
-    element('LastModified', isoDate(item.modifiedMs)),
-    element('ETag', quoted(item.etag)),
-    checksumKind(item),
-    element('Size', item.size),
-    owner,
-    element('StorageClass', item.storageClass),
-  );
-}
-
-/** Which checksum an object has, in lists; its value is answered by HEAD and GetObjectAttributes. */
-export function checksumKind(item: Pick<ListedObject, 'checksum'>): Fragment[] {
-  if (item.checksum === undefined) return [];
-  return [
-    element('ChecksumAlgorithm', item.checksum.algorithm),
-    element('ChecksumType', item.checksum.type),
   ];
+  const lines = contents(page.items, write, (item) => owners?.ownerOf(bucket, item));
+  return xmlListAnswer('ListBucketResult', before, lines, commonPrefixes(page, write));
 }
 
-export function commonPrefixes(prefixes: readonly string[], write: NameWriter): Fragment[] {
-  return prefixes.map((prefix) => element('CommonPrefixes', element('Prefix', write(prefix))));
+/** Which checksum an object has is told in lists; its value by HEAD and GetObjectAttributes. */
+const contentsOf = elementsOf(
+  'Contents',
+  'Key',
+  'LastModified',
+  quotedField('ETag'),
+  'ChecksumAlgorithm',
+  'ChecksumType',
+  'Size',
+  'Owner',
+  'StorageClass',
+);
+
+function contents(
+  items: readonly ListedObject[],
+  write: NameWriter,
+  ownerOf: (item: ListedObject) => Fragment | undefined,
+): MarkupBytes {
+  const lines = new MarkupBytes();
+  for (const item of items) {
+    const line = contentsOf(
+      write(item.key),
+      isoDate(item.modifiedMs),
+      item.etag,
+      item.checksum?.algorithm,
+      item.checksum?.type,
+      item.size,
+      ownerOf(item),
+      item.storageClass,
+    );
+    lines.add(line);
+  }
+  return lines;
+}
+
+export function commonPrefixes(
+  page: Pick<ListPage<unknown>, 'commonPrefixes'>,
+  write: NameWriter,
+): Fragment[] {
+  return page.commonPrefixes.map((prefix) =>
+    element('CommonPrefixes', element('Prefix', write(prefix))),
+  );
 }

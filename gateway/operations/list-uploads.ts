@@ -57,7 +57,7 @@ export function listMultipartUploads(request: S3Request, services: Services): S3
     element('MaxUploads', maxUploads),
     element('IsTruncated', page.isTruncated),
     page.items.map((upload) => uploadEntry(upload, write, owners, bucket)),
-    commonPrefixes(page.commonPrefixes, write),
+    commonPrefixes(page, write),
   );
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { httpDate, isoDate, parseDate, parseHttpDate, wholeSeconds } from './dates.ts';
 
 const timeMs = Date.UTC(1994, 10, 6, 8, 49, 37);
@@ -8,6 +9,16 @@ test('times in lists in milliseconds, in headers in seconds', () => {
   assert.equal(isoDate(timeMs + 7), '1994-11-06T08:49:37.007Z');
   assert.equal(httpDate(timeMs + 999), 'Sun, 06 Nov 1994 08:49:37 GMT');
   assert.equal(wholeSeconds(1999), 1);
+});
+
+test('times in lists are what Date makes of them', () => {
+  const times = fc.integer({ min: -(2 ** 46), max: 2 ** 47 });
+  fc.assert(
+    fc.property(fc.array(times), (list) => {
+      for (const time of list) assert.equal(isoDate(time), new Date(time).toISOString());
+    }),
+  );
+  assert.throws(() => isoDate(Number.NaN), RangeError);
 });
 
 test('HTTP dates in their three forms', () => {

@@ -1,8 +1,27 @@
 /** Dates as S3 writes and reads them. Times are milliseconds since 1970, UTC. */
 
-/** For XML: 2026-01-31T12:34:56.789Z, with milliseconds as S3 sends them. */
+const dayMs = 86_400_000;
+const [hourMs, minuteMs, secondMs] = [3_600_000, 60_000, 1000];
+const twoDigits = Array.from({ length: 60 }, (_, value) => String(value).padStart(2, '0'));
+
+/** The day of the last time that was written, '2026-01-31T': times in lists are of few days. */
+let lastDay = { number: Number.NaN, text: '' };
+
+/** For XML: 2026-01-31T12:34:56.789Z, with milliseconds as S3 sends them. Throws RangeError for no time. */
 export function isoDate(timeMs: number): string {
-  return new Date(timeMs).toISOString();
+  const number = Math.floor(timeMs / dayMs);
+  if (number !== lastDay.number) {
+    lastDay = {
+      number,
+      text: new Date(number * dayMs).toISOString().slice(0, -'hh:mm:ss.mmmZ'.length),
+    };
+  }
+  const inDay = timeMs - number * dayMs;
+  const hours = twoDigits[Math.floor(inDay / hourMs)];
+  const minutes = twoDigits[Math.floor((inDay % hourMs) / minuteMs)];
+  const seconds = twoDigits[Math.floor((inDay % minuteMs) / secondMs)];
+  const milliseconds = String(Math.floor(inDay % secondMs)).padStart(3, '0');
+  return `${lastDay.text}${hours}:${minutes}:${seconds}.${milliseconds}Z`;
 }
 
 /** For headers: Sat, 31 Jan 2026 12:34:56 GMT (RFC 9110 section 5.6.7, IMF-fixdate). */

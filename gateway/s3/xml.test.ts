@@ -47,6 +47,18 @@ test('a lone surrogate becomes U+FFFD, never broken UTF-8', () => {
   assert.equal(escapeText('😀\udc00'), '😀\ufffd');
 });
 
+test('every code unit is text, a reference, or part of a pair', () => {
+  for (let code = 0; code <= 0xffff; code += 1) {
+    const text = String.fromCharCode(code);
+    const isControl = (code < 0x20 || (code > 0x7e && code < 0xa0)) && !'\t\n'.includes(text);
+    const isSurrogate = code >= 0xd800 && code < 0xe000;
+    if ('&<>"'.includes(text)) assert.match(escapeText(text), /^&(?:amp|lt|gt|quot);$/);
+    else if (isSurrogate) assert.equal(escapeText(text), '\ufffd');
+    else if (isControl || code >= 0xfffe) assert.equal(escapeText(text), `&#${code};`);
+    else assert.equal(escapeText(text), text);
+  }
+});
+
 test('attributes are escaped, tab and LF too', () => {
   assert.equal(
     elementWith('G', { 'xsi:type': 'a"b\n<' }, 'x').markup,

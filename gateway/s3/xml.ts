@@ -60,6 +60,17 @@ export function plainDocument(root: string, ...children: readonly Child[]): stri
   return declaration + element(root, ...children).markup;
 }
 
+/** The same with markup in between that is bytes already, as a thousand lines of a listing are. */
+export function documentAround(
+  root: string,
+  before: readonly Child[],
+  lines: Buffer,
+  after: readonly Child[],
+): Buffer {
+  const opening = `${declaration}<${root} xmlns="${s3Namespace}">${joined(before)}`;
+  return Buffer.concat([Buffer.from(opening), lines, Buffer.from(`${joined(after)}</${root}>`)]);
+}
+
 function joined(children: readonly Child[]): string {
   let out = '';
   for (const child of children) {
@@ -78,35 +89,62 @@ function joined(children: readonly Child[]): string {
  * references all the same, since keys may hold them; clients that mind ask for encoding-type=url.
  * A lone surrogate is no character at all and becomes U+FFFD.
  */
-const unsafeText =
-  /[&<>"\r\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-const unsafeAttribute = /[\t\n]/g;
-const mayBeUnsafe =
-  /[&<>"\r\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ud800-\udfff\ufffe\uffff]/;
+const firstBehindControls = 0xa0;
 
-/** Text for element content. */
+/** By ASCII code, 1 for what stands in text as it is. */
+const isPlain = new Uint8Array(0x80);
+for (let code = 0; code < isPlain.length; code += 1) {
+  const isControl = code < 0x20 || code === 0x7f;
+  const isMarkup = '&<>"'.includes(String.fromCharCode(code));
+  isPlain[code] = (isControl && code !== 0x09 && code !== 0x0a) || isMarkup ? 0 : 1;
+}
+const firstSurrogate = 0xd800;
+const firstLowSurrogate = 0xdc00;
+const behindSurrogates = 0xe000;
+/** It and the one behind it are no characters. */
+const firstNonCharacter = 0xfffe;
+
+/** Text for element content. A loop: most texts are short, and regular expressions cost more to enter. */
 export function escapeText(text: string): string {
-  return mayBeUnsafe.test(text) ? text.replace(unsafeText, reference) : text;
+  let out = '';
+  let done = 0;
+  for (let at = 0; at < text.length; at += 1) {
+    const code = text.charCodeAt(at);
+    if (code < firstSurrogate) {
+      if (code >= firstBehindControls || isPlain[code] === 1) continue;
+    } else if (code >= behindSurrogates) {
+      if (code < firstNonCharacter) continue;
+    } else if (code < firstLowSurrogate && isLowSurrogate(text.charCodeAt(at + 1))) {
+      at += 1;
+      continue;
+    }
+    out += text.slice(done, at) + reference(code);
+    done = at + 1;
+  }
+  return done === 0 ? text : out + text.slice(done);
+}
+
+/** False behind the end of a text, where there is no code (NaN). */
+function isLowSurrogate(code: number): boolean {
+  return code >= firstLowSurrogate && code < behindSurrogates;
 }
 
 /** Text for an attribute value, where a parser would turn tab and LF into spaces too. */
 function escapeAttribute(text: string): string {
-  return escapeText(text).replace(unsafeAttribute, reference);
+  return escapeText(text).replaceAll('\t', reference(0x09)).replaceAll('\n', reference(0x0a));
 }
 
-function reference(character: string): string {
-  switch (character) {
-    case '&':
+function reference(code: number): string {
+  switch (code) {
+    case 0x26:
       return '&amp;';
-    case '<':
+    case 0x3c:
       return '&lt;';
-    case '>':
+    case 0x3e:
       return '&gt;';
-    case '"':
+    case 0x22:
       return '&quot;';
-    default: {
-      const code = character.charCodeAt(0);
-      return code >= 0xd800 && code <= 0xdfff ? '\ufffd' : `&#${code};`;
-    }
+    default:
+      return code >= firstSurrogate && code < behindSurrogates ? '\ufffd' : `&#${code};`;
   }
 }
