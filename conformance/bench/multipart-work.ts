@@ -162,20 +162,23 @@ export function overwriting(scale: Scale): Workload {
   const changedBytes = Math.ceil(bytes / 100);
   const name = `${bucket}-versioned`;
   const place = `/${name}/object`;
-  let body = Buffer.alloc(0);
+  /** What each server has, by its name. */
+  const bodies = new Map<string, Buffer>();
   return {
     name: 'overwrite-1-percent',
     connections: [1],
     suits: (server) => server.hasVersions && server.directory !== undefined,
     isCold: true,
     prepare: async (server) => {
-      body = randomBytes(bytes);
+      const body = randomBytes(bytes);
+      bodies.set(server.name, body);
       await makeBucket(server, name);
       await enableVersions(server, name);
       await expect(server, { method: 'PUT' }, place, 200, body);
     },
     measure: (server, { round }) =>
       measureOne(server, async () => {
+        const body = bodies.get(server.name) ?? Buffer.alloc(bytes);
         const at = (round * changedBytes) % (bytes - changedBytes);
         randomBytes(changedBytes).copy(body, at);
         const before = diskBytes(server.directory ?? '');
