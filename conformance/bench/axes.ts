@@ -117,11 +117,11 @@ export function axes(scale: AxesScale): Workload[] {
       own: ids.map((id, client) => `0?uploadId=${id}&partNumber=${client + 1}`),
     })),
     uploading('append-one', false, (ids) => ({
-      ...{ ...put, path: `${place}-upload-0?uploadId=${ids[0]}&partNumber={n}` },
+      ...{ ...put, path: `${place}-upload-0?uploadId=${ids[0]}&partNumber={number}` },
       ...{ first: 1, order: 'once' },
     })),
     uploading('append-distinct', true, (ids) => ({
-      ...{ ...put, path: `${place}-upload-{own}&partNumber={n}`, first: 1 },
+      ...{ ...put, path: `${place}-upload-{own}&partNumber={number}`, first: 1 },
       own: ids.map((id, client) => `${client}?uploadId=${id}`),
     })),
   ];

@@ -4,8 +4,8 @@ import { type Endpoint, signedHeaders, unsignedPayload } from '../harness/http.t
 import type { Exchange } from './wire.ts';
 
 /**
- * What a workload sends, again and again. `{n}` in path and query stands for a number of eight digits, so
- * that keys are in the order of their numbers.
+ * What a workload sends, again and again. `{n}` in path and query stands for a number in eight digits, so
+ * that keys are in the order of their numbers, `{number}` for the number without zeros in front.
  */
 export interface RequestPlan {
   readonly method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
@@ -45,6 +45,7 @@ export function makeRequests(target: Endpoint, plan: RequestPlan): Exchange[] {
     const own = plan.own?.[index % plan.own.length] ?? '';
     const path = plan.path
       .replaceAll('{n}', String(number).padStart(digits, '0'))
+      .replaceAll('{number}', String(number))
       .replaceAll('{own}', own);
     const headers = headersOf(plan, number);
     return requestHead(target, { ...plan, headers }, path, bodyBytes);

@@ -27,8 +27,13 @@ function counting(table: Table, count: (rows: number) => void): Table {
 async function countedSubject() {
   const memory = new MemoryStore();
   let rows = 0;
+  let reads = 0;
   const store: Store = {
-    table: (name) => counting(memory.table(name), (more) => (rows += more)),
+    table: (name) =>
+      counting(memory.table(name), (more) => {
+        rows += more;
+        reads += 1;
+      }),
     commit: (work) => memory.commit(work),
     refresh: () => memory.refresh(),
     sequence: () => memory.sequence(),
@@ -44,7 +49,12 @@ async function countedSubject() {
     work();
     return rows;
   };
-  return { subject, rowsOf };
+  const readsOf = (work: () => void): number => {
+    reads = 0;
+    work();
+    return reads;
+  };
+  return { subject, rowsOf, readsOf };
 }
 
 test('old versions, delete markers and what lies under common prefixes are not walked', async () => {
@@ -75,4 +85,20 @@ test('old versions, delete markers and what lies under common prefixes are not w
     rowsOf(() => namespace.listObjects(bucket.id, one)),
     100,
   );
+});
+
+test('common prefixes of one key each are read in few large batches', async () => {
+  const { subject, rowsOf, readsOf } = await countedSubject();
+  const { namespace, commit } = subject;
+  const bucket = await makeBucket(subject, 'bucket', 'Unversioned');
+  await commit((t) => {
+    for (let folder = 1000; folder < 3000; folder += 1) {
+      namespace.putVersion(t, bucket, `${folder}/key`, draftOf(1));
+    }
+  });
+  const query = { ...everything, delimiter: '/', limit: 1000 };
+  const list = () => void namespace.listObjects(bucket.id, query);
+  assert.equal(rowsOf(list), 1001);
+  // 16, 32, 64, 128, 256, 512 rows at once.
+  assert.ok(readsOf(list) < 10);
 });

@@ -10,8 +10,10 @@ import { justAfter, successor } from './keys.ts';
 const maxBatchRows = 1001;
 /** First batch where rows may be rolled up: most of a larger one might be thrown away. */
 const firstBatchRows = 16;
-/** Batch behind a common prefix that had more rows than its batch: the next one may be alike. */
+/** Batch behind one of which most rows were thrown away: the next common prefix may be alike. */
 const seekBatchRows = 2;
+/** A batch that gave a line for so many of its rows is followed by one twice as large. */
+const maxRowsPerLine = 3;
 
 export interface RollUp<Item> {
   readonly table: Table;
@@ -44,6 +46,13 @@ export function commonPrefixOf(key: Buffer, prefix: Buffer, delimiter: Buffer): 
   return at < 0 ? undefined : key.subarray(0, at + delimiter.length);
 }
 
+function startsWith(key: Buffer, start: Buffer): boolean {
+  if (key.length < start.length) return false;
+  // From the end: neighbours differ there.
+  for (let at = start.length - 1; at >= 0; at -= 1) if (key[at] !== start[at]) return false;
+  return true;
+}
+
 export function rollUp<Item>(walk: RollUp<Item>): RolledUp<Item> {
   const { table, end, prefix, delimiter, limit } = walk;
   const items: Item[] = [];
@@ -61,33 +70,33 @@ export function rollUp<Item>(walk: RollUp<Item>): RolledUp<Item> {
     });
     if (rows.length === 0) break;
     next = justAfter(rows[rows.length - 1]!.key);
-    let skipTo: Buffer | undefined;
+    const linesBefore = items.length + commonPrefixes.length;
+    /** What the row before was rolled up into: those behind it that share it are skipped. */
+    let rolled: Buffer | undefined;
     for (const row of rows) {
-      if (skipTo !== undefined && Buffer.compare(row.key, skipTo) < 0) continue;
+      const key = delimiter.length === 0 ? undefined : walk.keyOf(row.key);
+      if (rolled !== undefined && key !== undefined && startsWith(key, rolled)) continue;
       if (items.length + commonPrefixes.length === limit) {
         return { items, commonPrefixes, isTruncated: true, last };
       }
-      const rolled =
-        delimiter.length === 0 ? undefined : commonPrefixOf(walk.keyOf(row.key), prefix, delimiter);
+      rolled = key && commonPrefixOf(key, prefix, delimiter);
       if (rolled === undefined) {
         const item = walk.item(row);
         items.push(item);
         last = { item };
-        continue;
+      } else {
+        const commonPrefix = rolled.toString('utf8');
+        commonPrefixes.push(commonPrefix);
+        last = { commonPrefix };
       }
-      const commonPrefix = rolled.toString('utf8');
-      commonPrefixes.push(commonPrefix);
-      last = { commonPrefix };
+    }
+    if (rolled !== undefined) {
       const behind = successor(rolled);
-      if (behind === undefined) return { items, commonPrefixes, isTruncated: false, last };
-      skipTo = walk.seek(behind);
+      next = behind && walk.seek(behind);
     }
-    if (skipTo !== undefined && Buffer.compare(next, skipTo) < 0) {
-      next = skipTo;
-      batchRows = seekBatchRows;
-    } else {
-      batchRows = Math.min(batchRows * 2, maxBatchRows);
-    }
+    const lines = items.length + commonPrefixes.length - linesBefore;
+    const wasWorthIt = lines * maxRowsPerLine >= rows.length;
+    batchRows = wasWorthIt ? Math.min(batchRows * 2, maxBatchRows) : seekBatchRows;
   }
   return { items, commonPrefixes, isTruncated: false, last };
 }
