@@ -66,7 +66,7 @@ export function measurementOf(result: LoadResult, usage: Usage | undefined): Mea
     opsPerSecond: requests / seconds,
     mebibytesPerSecond: bytes / seconds / 1024 ** 2,
     ...{ p50, p99, p999, failures, firstFailure },
-    cpuMsPerOp: usage && (usage.cpuSeconds * 1000) / requests,
+    cpuMsPerOp: usage && requests > 0 ? (usage.cpuSeconds * 1000) / requests : undefined,
     peakMiB: usage?.peakMiB,
     generatorShare: result.cpuSeconds / seconds,
   };

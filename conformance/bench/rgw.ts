@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '../harness/ports.ts';
-import { exitOf } from '../harness/processes.ts';
+import { atEnd, exitOf } from '../harness/processes.ts';
 import type { Server, ServerKind } from './servers.ts';
 import { listening, startProgram } from './started.ts';
 
@@ -42,6 +42,8 @@ export function rgw(): ServerKind {
 
 async function startCluster(): Promise<Server> {
   const folder = mkdtempSync(path.join(tmpdir(), 'blobseer-s3-bench-rgw-'));
+  // A run that is broken off leaves nothing of it: forty gigabytes may be in there.
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
   const daemons: ChildProcess[] = [];
   const stop = async () => {
     // Nothing of it is read again: no daemon has to flush what it holds.
