@@ -6,14 +6,13 @@
  */
 import { type ChildProcess, execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { freePort } from '../harness/ports.ts';
-import { atEnd, exitOf } from '../harness/processes.ts';
+import { exitOf } from '../harness/processes.ts';
 import type { Server, ServerKind } from './servers.ts';
-import { listening, startProgram } from './started.ts';
+import { listening, startProgram, temporaryFolder } from './started.ts';
 
 const gibibyte = 1024 ** 3;
 /** Sparse: it takes of the disk what was written to it. */
@@ -41,9 +40,7 @@ export function rgw(): ServerKind {
 }
 
 async function startCluster(): Promise<Server> {
-  const folder = mkdtempSync(path.join(tmpdir(), 'blobseer-s3-bench-rgw-'));
-  // A run that is broken off leaves nothing of it: forty gigabytes may be in there.
-  atEnd(() => rmSync(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder();
   const daemons: ChildProcess[] = [];
   const stop = async () => {
     // Nothing of it is read again: no daemon has to flush what it holds.

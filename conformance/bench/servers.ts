@@ -1,12 +1,11 @@
 /** The servers that are measured side by side: each is started alone, empty, and ended by its pid. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import path from 'node:path';
 import { Gateway, projectRoot } from '../harness/gateway.ts';
 import type { Endpoint } from '../harness/http.ts';
 import { freePort } from '../harness/ports.ts';
 import { exitOf } from '../harness/processes.ts';
-import { endProgram, listening, startProgram } from './started.ts';
+import { endProgram, listening, startProgram, temporaryFolder } from './started.ts';
 
 export interface Server {
   readonly name: string;
@@ -148,7 +147,7 @@ function ofProgram(parts: {
   return {
     name,
     start: async () => {
-      const directory = mkdtempSync(path.join(tmpdir(), 'blobseer-s3-bench-'));
+      const directory = temporaryFolder();
       const port = await freePort();
       const [program = '', ...args] = parts.command(directory, port);
       const child = await startProgram(program, args);

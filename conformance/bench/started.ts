@@ -1,6 +1,9 @@
 /** Programs that the benchmark starts: none of them outlives it, whichever way it ends. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { atEnd, exitOf } from '../harness/processes.ts';
 
@@ -12,6 +15,13 @@ const children = new Set<ChildProcess>();
 atEnd(() => {
   for (const child of children) child.kill('SIGKILL');
 });
+
+/** Removed at the latest when this process ends: gigabytes may be in there. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'blobseer-s3-bench-'));
+  atEnd(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
 
 /** What it complains of is shown. Throws where there is no such program. */
 export async function startProgram(
