@@ -31,7 +31,13 @@ test('requests of own: the key by turns, and no two bodies with a page in common
     region: 'us-east-1',
   };
   const exchanges = makeRequests(target, {
-    ...{ method: 'PUT', path: '/b/{own}?partNumber={number}', own: ['x', 'y'], first: 1, numbers: 4 },
+    ...{
+      method: 'PUT',
+      path: '/b/{own}?partNumber={number}',
+      own: ['x', 'y'],
+      first: 1,
+      numbers: 4,
+    },
     ...{ bodyBytes: 4096, bodiesDiffer: true, order: 'own', status: 200 },
   });
   const lines = exchanges.map(({ pieces }) => pieces[0]?.toString('latin1').split('\r\n')[0]);

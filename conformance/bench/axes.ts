@@ -26,7 +26,8 @@ import { type Measurement, measureLoad, type Pace } from './measure.ts';
 import type { RequestPlan } from './requests.ts';
 import { type Results, typical } from './results.ts';
 import { ours, type Server } from './servers.ts';
-import { bucket, expect, tinyScale, type Workload } from './workloads.ts';
+import { bucket, expect, knowsS3, type Workload } from './workload.ts';
+import { tinyScale } from './workloads.ts';
 
 export interface AxesScale {
   readonly clients: readonly number[];
@@ -75,7 +76,10 @@ export function axes(scale: AxesScale): Workload[] {
     name: string,
     prepare: Workload['prepare'],
     measure: (server: Server, count: number) => Promise<Measurement>,
-  ): Workload => ({ name, connections: clients, needsS3: true, prepare, measure });
+  ): Workload => ({
+    ...{ name, connections: clients, suits: knowsS3, prepare },
+    measure: (server, { connections }) => measure(server, connections),
+  });
   const writing = (name: string, plan: (count: number) => RequestPlan) =>
     workload(name, nothing, (server, count) => measureLoad(server, plan(count), count, pace));
   /** `many`: an upload per client, or one for all. */
@@ -207,7 +211,9 @@ function cell(found: Measurement | undefined): string {
 function pageServer(workers: number, pageSize: number) {
   const [count, unit] =
     pageSize < mebibyte ? [pageSize / kibibyte, 'KiB'] : [pageSize / mebibyte, 'MiB'];
-  return ours(`${count} ${unit} pages`, workers, ['--page-size', String(pageSize)]);
+  return ours(`${count} ${unit} pages`, workers, {
+    args: ['--page-size', String(pageSize)],
+  });
 }
 
 export async function measureAxes(options: {

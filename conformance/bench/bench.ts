@@ -195,7 +195,7 @@ async function main(): Promise<void> {
       deletedKeys: numbers(values.deleted) ?? base.deletedKeys,
     },
     servers: [
-      ours(ourName, Number(values.workers), values.data),
+      ours(ourName, Number(values.workers), { dataDirectory: values.data }),
       bare('bare-synced', true),
       bare('bare', false),
       ...(values.s3rver === undefined ? [] : [s3rver(values.s3rver)]),

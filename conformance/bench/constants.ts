@@ -28,7 +28,7 @@ import type { RequestPlan } from './requests.ts';
 import { machine, median } from './results.ts';
 import { running, type Server } from './servers.ts';
 import { cpuSeconds, mainThreadSeconds, writtenBytes } from './usage.ts';
-import { bucket, makeBucket } from './workloads.ts';
+import { bucket, makeBucket } from './workload.ts';
 
 /** How much is done for each figure. */
 export interface ConstantsScale {

@@ -42,13 +42,20 @@ export interface ServerKind {
 const region = 'us-east-1';
 const anyCredentials = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' };
 
-/** `dataDirectory`: of an earlier run, whose buckets need not be filled again; else one of its own. */
-export function ours(name: string, workers: number, dataDirectory?: string): ServerKind {
+export interface OwnOptions {
+  /** Of an earlier run, whose buckets need not be filled again; else one of its own. */
+  readonly dataDirectory?: string | undefined;
+  /** Further arguments of `serve`. */
+  readonly args?: readonly string[];
+}
+
+export function ours(name: string, workers: number, options: OwnOptions = {}): ServerKind {
+  const { dataDirectory, args = [] } = options;
   return {
     name,
     start: async () => {
       const gateway = await Gateway.start({
-        ...{ workers, args: ['--log-level', 'warn'] },
+        ...{ workers, args: ['--log-level', 'warn', ...args] },
         ...(dataDirectory === undefined ? {} : { dataDirectory }),
       });
       return {
