@@ -8,7 +8,7 @@ import type { Authenticated } from './auth/authenticate.ts';
 import { SigningKeys } from './auth/signing-keys.ts';
 import type { Limits } from './limits.ts';
 import type { Log } from './log.ts';
-import type { Operation, S3Request } from './operations/operation.ts';
+import type { Operation } from './operations/operation.ts';
 import { admit } from './pipeline/admit.ts';
 import { decodeBody, screenBody } from './pipeline/body.ts';
 import { proxyTrust } from './pipeline/client-side.ts';
@@ -17,6 +17,7 @@ import { addCorsHeaders } from './pipeline/cors.ts';
 import { type Detected, detect, detectTable } from './pipeline/detect.ts';
 import type { Exchange, ExchangeState } from './pipeline/exchange.ts';
 import { admitForm, identifyForm, readForm } from './pipeline/form.ts';
+import { HandledRequest } from './pipeline/handled-request.ts';
 import { withHoistedHeaders } from './pipeline/hoisted-headers.ts';
 import { identify } from './pipeline/identify.ts';
 import { type Health, ownPaths } from './pipeline/own-paths.ts';
@@ -137,37 +138,25 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
       maxDocumentBytes: operation.maxDocumentBytes ?? limits.maxDocumentBytes,
       checksumsOfObject: operation.checksumsOfObject === true,
       requiresDigest: operation.requiresDigest === true,
+      raw: exchange.body,
     };
     screenBody(bodyInput);
     const decoded =
       form === undefined
-        ? await decodeBody({ ...bodyInput, raw: exchange.body })
+        ? await decodeBody(bodyInput)
         : admitForm(form, { bucket, nowMs: services.clock.nowMs() });
 
-    const request: S3Request = {
-      requestId: exchange.requestId,
-      hostId: exchange.hostId,
-      method,
-      resource: exchange.target.rawPath,
+    const request = new HandledRequest(exchange, {
       bucket,
       key: form?.key ?? key,
       bucketRecord,
       query,
       headers,
       access: operation.access,
-      identity: authenticated.kind === 'signed' ? authenticated.identity : undefined,
-      ...(form === undefined ? {} : { form: form.fields }),
-      body: decoded.body,
-      document: decoded.document,
-      decodedLength: decoded.decodedLength,
-      trailers: decoded.trailers,
-      ...(decoded.payloadSha256 === undefined ? {} : { payloadSha256: decoded.payloadSha256 }),
-      get signal() {
-        return exchange.signal;
-      },
-      secure: exchange.secure,
-      origin: exchange.origin,
-    };
+      authenticated,
+      form: form?.fields,
+      decoded,
+    });
     await respond(exchange, await handler(request, services), limits);
   };
 }

@@ -4,6 +4,7 @@
  * but empty. So a row takes as much as fills such pages exactly, and the few bytes left over stand beside the page's
  * address, in the record of its snapshot or in its leaf block. A small page stands there as a whole.
  */
+import type { PageAddress } from '../roles.ts';
 
 /** As `lmdb` makes them on most machines; where they are larger, this division is just a worse one. */
 const lmdbPageBytes = 4096;
@@ -16,4 +17,10 @@ export function rowBytesOf(length: number): number {
   const lmdbPages = Math.floor((length + lmdbHeaderBytes) / lmdbPageBytes);
   const filled = Math.max(0, lmdbPages * lmdbPageBytes - lmdbHeaderBytes);
   return length - filled <= maxRestBytes ? filled : length;
+}
+
+/** Named field by field: a spread with a field behind it makes an object of a shape that no other has. */
+export function withRest(page: PageAddress, rest: Uint8Array): PageAddress {
+  const { writeId, index, crc, length, inFile } = page;
+  return { writeId, index, crc, length, inFile, rest };
 }

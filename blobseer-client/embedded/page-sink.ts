@@ -7,7 +7,7 @@ import { BlobSeerError } from '../errors.ts';
 import type { PageAddress, PageWriter } from '../roles.ts';
 import type { Table, Transaction } from '../store.ts';
 import type { DiskFile } from './disk.ts';
-import { rowBytesOf } from './inline-pages.ts';
+import { rowBytesOf, withRest } from './inline-pages.ts';
 import { writeError } from './io-errors.ts';
 import type { FileName, PageFiles } from './page-files.ts';
 import { encodeFile, idKey, unitKey } from './records.ts';
@@ -115,7 +115,7 @@ export class PageSink implements PageWriter {
     if (this.file !== undefined) return { ...page, inFile: true };
     const rowBytes = rowBytesOf(page.length);
     if (rowBytes === page.length) return page;
-    return { ...page, rest: this.inlinePage(page.index).subarray(rowBytes) };
+    return withRest(page, this.inlinePage(page.index).subarray(rowBytes));
   }
 
   /** In one piece. */

@@ -8,6 +8,7 @@ import type { Run } from '../algorithms/liveness.ts';
 import type { SnapshotRef } from '../blobseer.ts';
 import { BlobSeerError } from '../errors.ts';
 import type { PageAddress, SnapshotHead } from '../roles.ts';
+import { withRest } from './inline-pages.ts';
 
 /** A version of a blob, as the version manager remembers it. */
 export interface SnapshotRecord<Tree> extends SnapshotHead<Tree> {
@@ -147,7 +148,7 @@ export function readAddress(
   const hasRest = flagged % inFileBit >= hasRestBit;
   if (!hasRest) return page;
   if (readRest === undefined) throw damaged('page address');
-  return { ...page, rest: readRest() };
+  return withRest(page, readRest());
 }
 
 /** How an engine writes down the tree of a snapshot. */

@@ -80,31 +80,30 @@ function find(request: S3Request, namespace: Namespace, bucket: Bucket): Found {
   }
   const version = findVersion(namespace, lookOf(request, bucket), key, query.get('versionId'));
   const ownVersion = versionHeader(bucket, version.versionId);
-  const kept: HeaderRecord = {
-    'content-type': defaultContentType,
-    ...version.headers.system,
-    ...overrides,
-  };
-  checkRead(headers, version, () => ({ ...ownVersion, ...ofUnchanged(kept) }));
+  // Not a literal with spreads in it: each of those is an object of a shape that no other has.
+  const answered: MutableHeaders = { 'content-type': defaultContentType };
+  addAll(answered, version.headers.system);
+  addAll(answered, overrides);
+  checkRead(headers, version, () => ({ ...ownVersion, ...ofUnchanged(answered) }));
   const selection = select(request, namespace, bucket, version);
-  return {
-    version,
-    selection,
-    headers: {
-      ...kept,
-      ...metadataHeaders(version.headers.user),
-      ETag: quoted(version.etag),
-      'Last-Modified': httpDate(version.modifiedMs),
-      'Accept-Ranges': 'bytes',
-      ...ownVersion,
-      ...storageClassHeader(version.storageClass),
-      // Told to those who may read the tags (API_GetObject).
-      ...(requesterId(request) === bucket.ownerId ? tagCount(version) : noHeaders),
-      ...selection.headers,
-      ...checksumHeaders(request, version, selection.checksum),
-      'Content-Length': String(selection.length),
-    },
-  };
+  addAll(answered, metadataHeaders(version.headers.user));
+  answered.ETag = quoted(version.etag);
+  answered['Last-Modified'] = httpDate(version.modifiedMs);
+  answered['Accept-Ranges'] = 'bytes';
+  addAll(answered, ownVersion);
+  addAll(answered, storageClassHeader(version.storageClass));
+  // Told to those who may read the tags (API_GetObject).
+  if (requesterId(request) === bucket.ownerId) addAll(answered, tagCount(version));
+  addAll(answered, selection.headers);
+  addAll(answered, checksumHeaders(request, version, selection.checksum));
+  answered['Content-Length'] = String(selection.length);
+  return { version, selection, headers: answered };
+}
+
+type MutableHeaders = Record<string, string>;
+
+function addAll(headers: MutableHeaders, added: HeaderRecord): void {
+  for (const name in added) headers[name] = added[name] ?? '';
 }
 
 /** What a cache is told again with 304, so that it can go on by it (RFC 9110 section 15.4.5). */

@@ -128,7 +128,8 @@ export class RequestBody implements AsyncIterable<Buffer> {
       if (this.#turnBytes >= turnBytes && !this.#isOthersTurn) this.#giveTurn();
       this.#wake?.();
     });
-    req.once('end', () => {
+    // Not `once`: what takes a listener away makes a slow object of the others.
+    req.on('end', () => {
       this.#hasEnded = true;
       this.#wake?.();
     });
@@ -136,8 +137,8 @@ export class RequestBody implements AsyncIterable<Buffer> {
       // Every request closes: an error is made only for those that broke off.
       if (!this.#hasEnded) this.fail(new S3Error('IncompleteBody', { cause }));
     };
-    req.once('error', broken);
-    req.once('close', () => broken());
+    req.on('error', broken);
+    req.on('close', () => broken());
     // It may all have happened before anybody listened.
     if (req.readableEnded) this.#hasEnded = true;
     else if (req.destroyed) broken();
