@@ -2,6 +2,7 @@
  * Completing a multipart upload: which parts the client names, whether they fit together, and the one
  * version record that lists their extents. No byte moves.
  */
+import { setImmediate } from 'node:timers/promises';
 import type {
   Bucket,
   Checksum,
@@ -139,31 +140,36 @@ async function matchParts(
   named: readonly NamedPart[],
 ): Promise<Part[]> {
   const matched: Part[] = [];
-  for await (const part of storedParts(namespace, upload)) {
-    const wanted = named[matched.length];
-    if (wanted === undefined) break;
-    if (part.number < wanted.number) continue;
-    const isSame = part.number === wanted.number && part.etag === wanted.etag;
-    if (!isSame || !hasNamedChecksum(upload, part, wanted.checksum)) {
-      throw invalidPart(upload, wanted);
-    }
-    matched.push(part);
+  for (let after = 0; ; ) {
+    const batch = namespace.uploadParts(upload, after, partBatch);
+    matchBatch(upload, batch, named, matched);
+    const last = batch.at(-1);
+    if (last === undefined || batch.length < partBatch || matched.length === named.length) break;
+    after = last.number;
+    // Other requests run in between.
+    await setImmediate();
   }
   const missing = named[matched.length];
   if (missing !== undefined) throw invalidPart(upload, missing);
   return matched;
 }
 
-/** In batches, so that other requests run in between. */
-async function* storedParts(namespace: Namespace, upload: Upload): AsyncGenerator<Part, void> {
-  let after = 0;
-  for (;;) {
-    const batch = namespace.uploadParts(upload, after, partBatch);
-    yield* batch;
-    const last = batch.at(-1);
-    if (last === undefined || batch.length < partBatch) return;
-    after = last.number;
-    await new Promise((resolve) => setImmediate(resolve));
+/** Adds to `matched` those of the batch that are named. */
+function matchBatch(
+  upload: Upload,
+  batch: readonly Part[],
+  named: readonly NamedPart[],
+  matched: Part[],
+): void {
+  for (const part of batch) {
+    const wanted = named[matched.length];
+    if (wanted === undefined) return;
+    if (part.number < wanted.number) continue;
+    const isSame = part.number === wanted.number && part.etag === wanted.etag;
+    if (!isSame || !hasNamedChecksum(upload, part, wanted.checksum)) {
+      throw invalidPart(upload, wanted);
+    }
+    matched.push(part);
   }
 }
 
@@ -197,13 +203,14 @@ function assemble(parts: readonly Part[], upload: Upload, expected: ExpectedObje
     size,
     etag: multipartEtag(parts.map(({ etag }) => etag)),
     extents: parts.flatMap(({ extents }) => extents),
-    parts: parts.map((part) => {
-      const { number, size, etag } = part;
-      const own = ownChecksum(upload, part);
-      return { number, size, etag, ...(own === undefined ? {} : { checksum: own }) };
-    }),
+    parts: parts.map((part) => objectPart(part, ownChecksum(upload, part))),
     ...(checksum === undefined ? {} : { checksum }),
   };
+}
+
+/** Of one shape each: ten thousand objects made by spreading are ten thousand shapes. */
+function objectPart({ number, size, etag }: Part, checksum: Checksum | undefined): ObjectPart {
+  return checksum === undefined ? { number, size, etag } : { number, size, etag, checksum };
 }
 
 function entityTooSmall(part: Part): S3Error {
