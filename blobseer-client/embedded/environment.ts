@@ -15,10 +15,10 @@
  * LMDB has no checksums. Every value carries the CRC32C of its key and itself, so that a damaged
  * record is an error and never a wrong answer (pages have theirs in the tree, and are spared it).
  */
-import { crc32c } from '@node-rs/crc32';
 import { type Database, type Transaction as LmdbView, open, type RootDatabase } from 'lmdb';
 import { BlobSeerError } from '../errors.ts';
 import type { RangeQuery, Row, Store, Table, Transaction } from '../store.ts';
+import { crc32c } from './crc32c.ts';
 import { DatabaseCut } from './database-cut.ts';
 import { Headroom } from './headroom.ts';
 import { translateIoError } from './io-errors.ts';
@@ -67,14 +67,14 @@ class LmdbTable implements Table {
     // gives a larger buffer, the same at every call, whose length says how much of it is the value.
     const shared = this.database.getBinaryFast(key);
     if (shared === undefined) return undefined;
-    const stored = Buffer.allocUnsafe(shared.length);
-    stored.set(shared.subarray(0, shared.length));
-    return this.opened(asBuffer(key), stored);
+    return this.opened(key, shared);
   }
 
   /** As it was at a cut that is still held. */
   rangeAt(view: LmdbView, query: RangeQuery): Row[] {
-    return this.rows({ ...rangeOptions(query), transaction: view }, query.limit);
+    const options = rangeOptions(query);
+    options.transaction = view;
+    return this.rows(options, query.limit);
   }
 
   has(key: Uint8Array): boolean {
@@ -85,12 +85,11 @@ class LmdbTable implements Table {
     return this.rows(rangeOptions(query), query.limit);
   }
 
-  private rows(options: object, limit: number): Row[] {
+  private rows(options: LmdbRange, limit: number): Row[] {
     if (limit <= 0) return [];
     const rows: Row[] = [];
     for (const { key: found, value } of this.database.getRange(options)) {
-      const key = Buffer.from(found);
-      rows.push({ key, value: this.opened(key, value) });
+      rows.push({ key: copyOf(found, found.length), value: this.opened(found, value) });
     }
     return rows;
   }
@@ -98,50 +97,85 @@ class LmdbTable implements Table {
   keys(query: RangeQuery): Buffer[] {
     if (query.limit <= 0) return [];
     const keys: Buffer[] = [];
-    for (const key of this.database.getKeys(rangeOptions(query))) keys.push(Buffer.from(key));
+    for (const key of this.database.getKeys(rangeOptions(query)))
+      keys.push(copyOf(key, key.length));
     return keys;
   }
 
   put(key: Uint8Array, value: Uint8Array): void {
-    this.database.putSync(key, this.sealed(asBuffer(key), asBuffer(value)));
+    this.database.putSync(key, this.sealed(key, value));
   }
 
   remove(key: Uint8Array): boolean {
     return this.database.removeSync(key);
   }
 
-  private sealed(key: Buffer, value: Buffer): Buffer {
-    if (!this.isSealed) return value;
-    const stored = Buffer.allocUnsafe(value.length + crcBytes);
-    value.copy(stored);
-    stored.writeUInt32LE(crc32c(value, crc32c(key)), value.length);
+  private sealed(key: Uint8Array, value: Uint8Array): Buffer {
+    if (!this.isSealed) return asBuffer(value);
+    const { length } = value;
+    const stored = Buffer.allocUnsafe(length + crcBytes);
+    stored.set(value);
+    stored.writeUInt32LE(crc32c(value, length, crc32c(key, key.length)), length);
     return stored;
   }
 
-  private opened(key: Buffer, stored: Buffer): Buffer {
-    if (!this.isSealed) return stored;
+  /** The value in what is stored, which may change afterwards: a copy. */
+  private opened(key: Uint8Array, stored: Uint8Array): Buffer {
+    if (!this.isSealed) return copyOf(stored, stored.length);
     const length = stored.length - crcBytes;
-    const value = stored.subarray(0, Math.max(0, length));
-    if (length < 0 || stored.readUInt32LE(length) !== crc32c(value, crc32c(key))) {
-      const name = key.toString('hex');
+    if (length < 0 || sumAt(stored, length) !== crc32c(stored, length, crc32c(key, key.length))) {
+      const name = Buffer.from(key).toString('hex');
       throw new BlobSeerError('corrupt', `record ${name} of table ${this.name} is damaged`);
     }
-    return value;
+    return copyOf(stored, length);
   }
 }
 
-/** `lmdb` walks backwards from an inclusive `start`; our ranges are [start, end) both ways. */
-function rangeOptions(query: RangeQuery): object {
-  const { start, end, limit } = query;
-  if (query.reverse !== true) {
-    return { limit, ...(start && { start }), ...(end && { end }) };
+/** Below this a loop copies faster than a call. */
+const longCopyBytes = 64;
+
+/**
+ * The first `length` bytes, in memory outside V8's heap. What `lmdb` gives lies on it where it is small, and
+ * every native call on such an array, `toString` among them, would have to move it first.
+ */
+function copyOf(bytes: Uint8Array, length: number): Buffer {
+  const copy = Buffer.allocUnsafe(length);
+  if (length < longCopyBytes) for (let at = 0; at < length; at += 1) copy[at] = bytes[at]!;
+  else copy.set(bytes.subarray(0, length));
+  return copy;
+}
+
+/** A little-endian sum as it is stored. */
+function sumAt(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+  );
+}
+
+type LmdbRange = Parameters<BytesDatabase['getRange']>[0] & object;
+
+/**
+ * `lmdb` walks backwards from an inclusive `start`; our ranges are [start, end) both ways. Set field by
+ * field: V8 gives an object that is spread into another a shape of its own each time. `lmdb` asks
+ * whether there is a `start`, so one that is undefined is no field.
+ */
+function rangeOptions({ start, end, limit, reverse }: RangeQuery): LmdbRange {
+  const range: LmdbRange = { limit };
+  if (reverse === true) {
+    range.reverse = true;
+    if (end !== undefined) {
+      range.start = end;
+      range.exclusiveStart = true;
+    }
+    if (start !== undefined) {
+      range.end = start;
+      range.inclusiveEnd = true;
+    }
+    return range;
   }
-  return {
-    limit,
-    reverse: true,
-    ...(end && { start: end, exclusiveStart: true }),
-    ...(start && { end: start, inclusiveEnd: true }),
-  };
+  if (start !== undefined) range.start = start;
+  if (end !== undefined) range.end = end;
+  return range;
 }
 
 export class Environment implements Store {

@@ -40,7 +40,10 @@ export class ObjectListing {
     const { tables, owners } = this.context;
     return pageOf(
       rollUp({
-        ...bounds,
+        start: bounds.start,
+        end: bounds.end,
+        prefix: bounds.prefix,
+        delimiter: bounds.delimiter,
         table: tables.entries,
         limit: query.limit,
         keyOf: (rowKey) => rowKey.subarray(bucketIdBytes),
@@ -58,7 +61,10 @@ export class ObjectListing {
     // The newest version of a key is the first of its rows, unless the page starts amid them.
     let previous = within && this.newerThan(bucketId, query.after, within);
     const listing = rollUp({
-      ...bounds,
+      start: bounds.start,
+      end: bounds.end,
+      prefix: bounds.prefix,
+      delimiter: bounds.delimiter,
       table: tables.versions,
       limit: query.limit,
       keyOf: (rowKey) => keyOf(rowKey, birthBytes),
@@ -73,7 +79,8 @@ export class ObjectListing {
     });
     const { last } = listing;
     const lastVersionId = last !== undefined && 'item' in last ? last.item.versionId : '';
-    return { ...pageOf(listing), lastVersionId };
+    const { items, commonPrefixes, isTruncated, last: lastLine } = pageOf(listing);
+    return { items, commonPrefixes, isTruncated, last: lastLine, lastVersionId };
   }
 
   /** The first row key behind the version that a marker names; undefined where it names none. */
