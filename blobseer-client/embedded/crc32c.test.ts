@@ -9,7 +9,7 @@ test('the check value of the algorithm', () => {
   assert.equal(crc32c(Buffer.alloc(0), 0), 0);
 });
 
-test('the same as native code: any bytes, any part of them, any seed', () => {
+test('the same as native code: all bytes, parts of them, seeds', () => {
   fc.assert(
     fc.property(
       fc.uint8Array({ maxLength: 2 * nativeFromBytes }),
