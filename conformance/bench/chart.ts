@@ -36,6 +36,7 @@ export function chart(results: Results): string {
   }
   const width = labelWidth + barsWidth + numberWidth;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${y}" font-family="sans-serif" font-size="11">
+<title>Operations a second, by work and server</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${shapes.join('\n')}
 </svg>

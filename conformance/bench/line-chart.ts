@@ -44,6 +44,7 @@ export function lineChart(panels: readonly Panel[], columns: number): string {
   const width = Math.min(columns, panels.length) * panelWidth;
   const height = Math.ceil(panels.length / columns) * panelHeight;
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" font-family="sans-serif" font-size="11">
+<title>${escaped(panels.map(({ title }) => title).join(', '))}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 ${shapes.join('\n')}
 </svg>
@@ -123,6 +124,9 @@ function shortNumber(value: number): string {
 }
 
 function text(x: number, y: number, content: string, attributes = ''): string {
-  const safe = content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
-  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}"${attributes}>${safe}</text>`;
+  return `<text x="${x.toFixed(1)}" y="${y.toFixed(1)}"${attributes}>${escaped(content)}</text>`;
+}
+
+function escaped(content: string): string {
+  return content.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
 }
