@@ -61,8 +61,7 @@ export function createApp(parts: AppParts): App {
     if (error !== null && error !== undefined) log.debug({ err: error }, 'connection failed');
   };
   const handle = koa.callback();
-  // A number, not a set of them: the table behind a set that is added to and taken from for ever keeps
-  // what was in it until old objects are collected, and with it every request.
+  // Counted, not collected: nobody asks which ones they are.
   let running = 0;
   const idleWaiters: (() => void)[] = [];
   const end = () => {

@@ -129,7 +129,9 @@ async function readWhole(body: AsyncIterable<Buffer>, expectedBytes: number): Pr
       whole = piece; // as it mostly comes
     } else {
       if (length + piece.length > whole.length) {
-        const larger = Buffer.allocUnsafe(Math.max(expectedBytes, 2 * length, piece.length));
+        const larger = Buffer.allocUnsafe(
+          Math.max(expectedBytes, 2 * length, length + piece.length),
+        );
         whole.copy(larger, 0, 0, length);
         whole = larger;
       }
