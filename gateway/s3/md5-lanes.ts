@@ -13,6 +13,7 @@ import {
   maxWidth,
   stateBytes,
 } from './md5-kernel.ts';
+import { hasVectors } from './wasm-assembler.ts';
 
 /** A whole number of blocks. More than a body gets in one turn: it is full when the others had theirs, too. */
 const bufferBytes = 256 * 1024;
@@ -36,7 +37,7 @@ let apart = 0;
 /** `length` of the body in bytes, where it is known. A body that begins alone is OpenSSL's: it is a sixth faster. */
 export function createBodyMd5(length: number | undefined): BodyMd5 {
   if (length !== undefined && length < minLaneBytes) return new ApartMd5(() => {});
-  if (apart > 0 || (lanes?.runningCount ?? 0) > 0) {
+  if (hasVectors && (apart > 0 || (lanes?.runningCount ?? 0) > 0)) {
     lanes ??= new Md5Lanes(laneCount);
     const lane = lanes.open();
     if (lane !== undefined) return lane;

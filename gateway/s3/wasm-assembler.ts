@@ -123,10 +123,11 @@ export interface WasmExports {
   readonly call: Readonly<Record<string, (...parameters: number[]) => void>>;
 }
 
-/** The two constructors used; the project's library setting is without the DOM, which declares them. */
+/** What is used of it; the project's library setting is without the DOM, which declares them. */
 declare const WebAssembly: {
   readonly Module: new (bytes: Uint8Array) => object;
   readonly Instance: new (module: object) => { readonly exports: unknown };
+  readonly validate: (bytes: Uint8Array) => boolean;
 };
 
 const pageBytes = 64 * 1024;
@@ -193,3 +194,8 @@ function leb(value: number): number[] {
   }
   return [...bytes, rest & 0x7f];
 }
+
+/** Processors without the vectors of WebAssembly (x86 before SSE4.1) refuse every module that has one. */
+export const hasVectors: boolean = WebAssembly.validate(
+  assemble([{ name: 'f', parameters: 0, locals: { type: 'v128', count: 1 }, body: [] }], 1),
+);
