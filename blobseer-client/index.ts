@@ -36,3 +36,4 @@ export { addressText } from './remote/remote-error.ts';
 export { Security } from './remote/security.ts';
 export type { RangeQuery, Row, Store, Table, Transaction } from './store.ts';
 export { maxTableKeyBytes } from './store.ts';
+export { countReceived } from './young-garbage.ts';

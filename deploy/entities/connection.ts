@@ -3,6 +3,7 @@
  * next is looked at. Whatever comes in, it ends at most this connection.
  */
 import type { Socket } from 'node:net';
+import { countReceived } from '../../blobseer-client/index.ts';
 import {
   encodeAnswer,
   type Frame,
@@ -115,6 +116,7 @@ export class ServedConnection {
   #take(chunk: Buffer): void {
     const { memory } = this.#parts;
     this.#heldBytes += chunk.length;
+    countReceived(chunk.length);
     memory.arrive(chunk.length);
     this.#stallTimer?.refresh();
     try {

@@ -7,6 +7,7 @@
  * the answer that says why.
  */
 import type { IncomingMessage } from 'node:http';
+import { countReceived } from '../../blobseer-client/index.ts';
 import { S3Error } from '../s3/errors.ts';
 
 /**
@@ -121,6 +122,7 @@ export class RequestBody implements AsyncIterable<Buffer> {
     const req = this.#req;
     req.on('data', (piece: Buffer) => {
       this.bytesIn += piece.length;
+      countReceived(piece.length);
       this.#queue.push(piece);
       this.#queuedBytes += piece.length;
       if (this.#queuedBytes >= this.#limits.bodyQueueBytes) req.pause();
