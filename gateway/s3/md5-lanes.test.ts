@@ -23,11 +23,11 @@ test('one body of every length around the ends of a block and of the buffer', ()
   }
 });
 
-test('any number of bodies in pieces of any length, in any order, beginning and ending at any time', () => {
-  const lanes = new Md5Lanes(20);
+/** Up to so many bodies in pieces of any length, in any order, beginning and ending at any time. */
+function digestMany(bodies: number, begin: () => BodyMd5 | undefined): void {
   const steps = fc.array(
     fc.record({
-      body: fc.nat({ max: 19 }),
+      body: fc.nat({ max: bodies - 1 }),
       offset: fc.nat({ max: 2 ** 20 }),
       length: fc.oneof(fc.nat({ max: 200 }), fc.nat({ max: 2 ** 20 }), fc.constant(64 * 1024)),
       end: fc.constantFrom('digest', 'close', ...Array(8).fill('no')),
@@ -41,7 +41,7 @@ test('any number of bodies in pieces of any length, in any order, beginning and 
         assert.equal(own.digest().toString('hex'), reference.digest('hex'));
       };
       for (const { body, offset, length, end } of all) {
-        const opened = open.get(body) ?? { own: lanes.open(), reference: createHash('md5') };
+        const opened = open.get(body) ?? { own: begin(), reference: createHash('md5') };
         assert.ok(opened.own !== undefined, 'closed lanes are free again');
         const running = { ...opened, own: opened.own };
         open.set(body, running);
@@ -57,7 +57,18 @@ test('any number of bodies in pieces of any length, in any order, beginning and 
     }),
     { numRuns: 30 },
   );
+}
+
+test('many bodies in lanes', () => {
+  const lanes = new Md5Lanes(20);
+  digestMany(20, () => lanes.open());
 });
+
+for (const bodies of [1, 2, 3]) {
+  test(`up to ${bodies} bodies at once, in lanes or apart, as they meet`, () => {
+    digestMany(bodies, () => createBodyMd5(undefined));
+  });
+}
 
 test('there are so many lanes and no more; a lane is given back once', () => {
   const lanes = new Md5Lanes(2);
