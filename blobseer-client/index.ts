@@ -23,6 +23,7 @@ export { EmbeddedBlobSeer, type EmbeddedOptions, openEmbedded } from './embedded
 export type { CheckOptions, CheckReport, Reference } from './embedded/snapshot-check.ts';
 export type { EngineOptions, EngineRole } from './engine.ts';
 export { BlobSeerError, type BlobSeerErrorKind } from './errors.ts';
+export { PackedRows } from './packed-rows.ts';
 export { Cluster } from './remote/cluster.ts';
 export { type Deployment, readDeployment } from './remote/deployment.ts';
 export {

@@ -4,6 +4,8 @@
  * together or not at all. Keys and values are bytes; keys sort by memcmp.
  */
 
+import type { PackedRows } from './packed-rows.ts';
+
 /** Longest key of a table, in bytes (LMDB with 4 KiB pages as `lmdb` builds it). */
 export const maxTableKeyBytes = 1978;
 
@@ -31,6 +33,8 @@ export interface Table {
   get(key: Uint8Array): Buffer | undefined;
   has(key: Uint8Array): boolean;
   range(query: RangeQuery): Row[];
+  /** As `range`, for walks over so many rows that an object for each is felt. */
+  packed(query: RangeQuery): PackedRows;
   /** As `range`, without reading the values. */
   keys(query: RangeQuery): Buffer[];
 }

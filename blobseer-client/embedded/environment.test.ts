@@ -3,6 +3,8 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import type { PackedRows } from '../packed-rows.ts';
+import type { Row } from '../store.ts';
 import { Environment } from './environment.ts';
 
 async function withEnvironment(run: (environment: Environment) => Promise<void>): Promise<void> {
@@ -64,6 +66,40 @@ test('ranges are [start, end) in both directions and bounded', async () => {
   });
 });
 
+test('packed ranges hold what ranges do', async () => {
+  await withEnvironment(async (environment) => {
+    const sealed = environment.table('sealed');
+    const bare = environment.table('bare', { isSealed: false });
+    const key = (n: number) => Buffer.alloc(1 + ((n * 7) % 90), n + 1);
+    await environment.commit((tx) => {
+      for (const table of [sealed, bare]) {
+        for (let n = 0; n < 60; n += 1) tx.put(table, key(n), Buffer.alloc((n % 9) ** 5, n));
+        const query = { start: key(3), end: key(8), limit: 4 };
+        assert.deepEqual(unpacked(table.packed(query)), table.range(query), 'within the commit');
+      }
+    });
+    environment.refresh();
+    const bounds = [{}, { start: key(7) }, { end: key(40) }, { start: key(7), end: key(40) }];
+    for (const table of [sealed, bare]) {
+      for (const bound of bounds) {
+        for (const limit of [-1, 0, 1, 20, 100]) {
+          for (const reverse of [false, true]) {
+            const query = { ...bound, limit, reverse };
+            assert.deepEqual(unpacked(table.packed(query)), table.range(query));
+          }
+        }
+      }
+    }
+  });
+});
+
+function unpacked(rows: PackedRows): Row[] {
+  return Array.from({ length: rows.count }, (_, row) => ({
+    key: rows.key(row),
+    value: rows.value(row),
+  }));
+}
+
 test('values handed out are copies that later reads leave alone', async () => {
   await withEnvironment(async (environment) => {
     const table = environment.table('t');
@@ -110,6 +146,7 @@ test('a record that is not what was put under its key is corrupt', async () => {
   const table = after.table('t');
   assert.throws(() => table.get(bytes('key')), /record 6b6579 of table t is damaged/);
   assert.throws(() => table.range({ limit: 9 }), /is damaged/);
+  assert.throws(() => table.packed({ limit: 9 }), /record 6b6579 of table t is damaged/);
   await after.close();
   await rm(directory, { recursive: true });
 });

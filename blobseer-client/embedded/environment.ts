@@ -17,11 +17,13 @@
  */
 import { type Database, type Transaction as LmdbView, open, type RootDatabase } from 'lmdb';
 import { BlobSeerError } from '../errors.ts';
+import type { PackedRows } from '../packed-rows.ts';
 import type { RangeQuery, Row, Store, Table, Transaction } from '../store.ts';
 import { crc32c } from './crc32c.ts';
 import { DatabaseCut } from './database-cut.ts';
 import { Headroom } from './headroom.ts';
 import { translateIoError } from './io-errors.ts';
+import { PackedRange } from './packed-range.ts';
 
 /** Address space, not disk: the file grows with its contents. */
 const mapBytes = 2 ** 40;
@@ -54,11 +56,16 @@ export interface EnvironmentOptions {
 class LmdbTable implements Table {
   readonly name: string;
   private readonly database: BytesDatabase;
+  private readonly packing: PackedRange;
   private readonly isSealed: boolean;
 
-  constructor(name: string, database: BytesDatabase, isSealed: boolean) {
+  constructor(root: RootDatabase<Buffer, Uint8Array>, name: string, isSealed: boolean) {
     this.name = name;
-    this.database = database;
+    this.database = root.openDB<Buffer, Uint8Array>(name, {
+      encoding: 'binary',
+      keyEncoding: 'binary',
+    });
+    this.packing = new PackedRange(root, name);
     this.isSealed = isSealed;
   }
 
@@ -94,6 +101,21 @@ class LmdbTable implements Table {
     return rows;
   }
 
+  packed(query: RangeQuery): PackedRows {
+    const rows = this.packing.read(rangeOptions(query));
+    if (!this.isSealed) return rows;
+    const { bytes } = rows;
+    for (let row = 0; row < rows.count; row += 1) {
+      const end = rows.valueEnd(row) - crcBytes;
+      // Key and value lie together, so one sum goes over both.
+      const isWhole =
+        end >= rows.valueStart(row) && sumAt(bytes, end) === crc32c(bytes, rows.keyStart(row), end);
+      if (!isWhole) throw this.damaged(rows.key(row));
+      rows.shortenValue(row, crcBytes);
+    }
+    return rows;
+  }
+
   keys(query: RangeQuery): Buffer[] {
     if (query.limit <= 0) return [];
     const keys: Buffer[] = [];
@@ -115,7 +137,7 @@ class LmdbTable implements Table {
     const { length } = value;
     const stored = Buffer.allocUnsafe(length + crcBytes);
     stored.set(value);
-    stored.writeUInt32LE(crc32c(value, length, crc32c(key, key.length)), length);
+    stored.writeUInt32LE(crc32c(value, 0, length, crc32c(key, 0, key.length)), length);
     return stored;
   }
 
@@ -123,11 +145,16 @@ class LmdbTable implements Table {
   private opened(key: Uint8Array, stored: Uint8Array): Buffer {
     if (!this.isSealed) return copyOf(stored, stored.length);
     const length = stored.length - crcBytes;
-    if (length < 0 || sumAt(stored, length) !== crc32c(stored, length, crc32c(key, key.length))) {
-      const name = Buffer.from(key).toString('hex');
-      throw new BlobSeerError('corrupt', `record ${name} of table ${this.name} is damaged`);
-    }
+    const isWhole =
+      length >= 0 &&
+      sumAt(stored, length) === crc32c(stored, 0, length, crc32c(key, 0, key.length));
+    if (!isWhole) throw this.damaged(key);
     return copyOf(stored, length);
+  }
+
+  private damaged(key: Uint8Array): BlobSeerError {
+    const name = Buffer.from(key).toString('hex');
+    return new BlobSeerError('corrupt', `record ${name} of table ${this.name} is damaged`);
   }
 }
 
@@ -215,11 +242,7 @@ export class Environment implements Store {
   table(name: string, options: { readonly isSealed?: boolean } = {}): LmdbTable {
     let table = this.tables.get(name);
     if (table === undefined) {
-      const database = this.root.openDB<Buffer, Uint8Array>(name, {
-        encoding: 'binary',
-        keyEncoding: 'binary',
-      });
-      table = new LmdbTable(name, database, options.isSealed ?? true);
+      table = new LmdbTable(this.root, name, options.isSealed ?? true);
       this.tables.set(name, table);
     }
     return table;

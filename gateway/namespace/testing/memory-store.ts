@@ -4,6 +4,7 @@
  */
 import {
   maxTableKeyBytes,
+  PackedRows,
   type RangeQuery,
   type Row,
   type Store,
@@ -37,6 +38,15 @@ class MemoryTable implements Table {
         ? this.rows.slice(Math.max(from, to - limit), Math.max(from, to)).reverse()
         : this.rows.slice(from, Math.min(to, from + limit));
     return rows.map(({ key, value }) => ({ key: Buffer.from(key), value: Buffer.from(value) }));
+  }
+
+  packed(query: RangeQuery): PackedRows {
+    const rows = new PackedRows(query.limit);
+    for (const { key, value } of this.range(query)) {
+      rows.addKey(key, 0, key.length);
+      rows.addValue(value, value.length);
+    }
+    return rows;
   }
 
   keys(query: RangeQuery): Buffer[] {
