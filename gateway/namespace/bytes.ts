@@ -8,6 +8,7 @@
  */
 
 const firstCapacityBytes = 256;
+const noBytes = Buffer.alloc(0);
 
 export class ByteWriter {
   private buffer: Buffer;
@@ -85,37 +86,70 @@ export class ByteWriter {
   }
 }
 
+/** Bytes [start, end) of a buffer, such as a key in its row. Moved along rather than made anew. */
+export class Span {
+  bytes: Buffer = noBytes;
+  start = 0;
+  end = 0;
+
+  moveTo(bytes: Buffer, start: number, end: number): void {
+    this.bytes = bytes;
+    this.start = start;
+    this.end = end;
+  }
+
+  equals(other: Span): boolean {
+    return this.end - this.start === other.end - other.start && this.startsWith(other);
+  }
+
+  startsWith({ bytes, start, end }: Span): boolean {
+    const from = this.start - start;
+    if (from + end > this.end) return false;
+    // From the end: neighbours differ there.
+    for (let at = end - 1; at >= start; at -= 1) {
+      if (this.bytes[from + at] !== bytes[at]) return false;
+    }
+    return true;
+  }
+
+  toString(): string {
+    return this.bytes.toString('utf8', this.start, this.end);
+  }
+}
+
 /** Throws RangeError past the end; the record codecs turn that into a `corrupt` NamespaceError. */
 export class ByteReader {
-  readonly buffer: Buffer;
+  buffer: Buffer;
   offset: number;
+  private end: number;
 
-  constructor(buffer: Buffer, offset = 0) {
+  constructor(buffer: Buffer, offset = 0, end = buffer.length) {
     this.buffer = buffer;
     this.offset = offset;
+    this.end = end;
+  }
+
+  /** To another row: one reader serves a walk over many. */
+  moveTo(buffer: Buffer, offset: number, end: number): void {
+    this.buffer = buffer;
+    this.offset = offset;
+    this.end = end;
   }
 
   get remaining(): number {
-    return this.buffer.length - this.offset;
+    return this.end - this.offset;
   }
 
   u8(): number {
-    const value = this.buffer[this.offset];
-    if (value === undefined) throw new RangeError('row ends early');
-    this.offset += 1;
-    return value;
+    return this.buffer[this.skip(1)]!;
   }
 
   u16(): number {
-    const value = this.buffer.readUInt16BE(this.offset);
-    this.offset += 2;
-    return value;
+    return this.buffer.readUInt16BE(this.skip(2));
   }
 
   u48(): number {
-    const value = this.buffer.readUIntBE(this.offset, 6);
-    this.offset += 6;
-    return value;
+    return this.buffer.readUIntBE(this.skip(6), 6);
   }
 
   varint(): number {
@@ -153,9 +187,10 @@ export class ByteReader {
 
   /** Where the bytes passed over began. */
   skip(length: number): number {
-    if (length > this.remaining) throw new RangeError('row ends early');
     const start = this.offset;
-    this.offset += length;
+    const behind = start + length;
+    if (behind > this.end) throw new RangeError('row ends early');
+    this.offset = behind;
     return start;
   }
 }

@@ -137,7 +137,7 @@ function readGrantee(reader: ByteReader): Grant['grantee'] {
 // --- ETags: 16 bytes where they look like an MD5, with the number of parts where multipart
 
 const etagForm = { none: 0, md5: 1, multipart: 2, text: 3 } as const;
-const md5Bytes = 16;
+export const md5Bytes = 16;
 const md5Etag = /^[0-9a-f]{32}(?:-([1-9][0-9]{0,4}))?$/;
 
 export function writeEtag(writer: ByteWriter, etag: string): void {
@@ -169,15 +169,31 @@ export function readEtag(reader: ByteReader): string {
   }
 }
 
+/** Passes over one. Where the digest begins that is all of it; -1 where it is of another form. */
+export function skipEtag(reader: ByteReader): number {
+  const form = reader.u8();
+  if (form === etagForm.md5) return reader.skip(md5Bytes);
+  if (form === etagForm.multipart) {
+    reader.skip(md5Bytes);
+    reader.varint();
+  } else if (form === etagForm.text) {
+    reader.skip(reader.varint());
+  } else if (form !== etagForm.none) {
+    throw new RangeError(`unknown form of ETag ${form}`);
+  }
+  return -1;
+}
+
 // --- checksums: what kind in a byte (0 for none), the digest apart, as a listing needs the kind only
 
 const compositeBit = 0x10;
 type ChecksumKind = Pick<Checksum, 'algorithm' | 'type'>;
 
-const kinds = new Map<number, ChecksumKind>();
+/** By their byte. */
+const kinds: ChecksumKind[] = [];
 for (const [index, algorithm] of algorithmNames.entries()) {
-  kinds.set(index + 1, Object.freeze({ algorithm, type: 'FULL_OBJECT' }));
-  kinds.set((index + 1) | compositeBit, Object.freeze({ algorithm, type: 'COMPOSITE' }));
+  kinds[index + 1] = Object.freeze({ algorithm, type: 'FULL_OBJECT' });
+  kinds[(index + 1) | compositeBit] = Object.freeze({ algorithm, type: 'COMPOSITE' });
 }
 
 export function writeChecksumKind(writer: ByteWriter, kind: ChecksumKind | undefined): void {
@@ -194,7 +210,7 @@ export function writeChecksumKind(writer: ByteWriter, kind: ChecksumKind | undef
 export function readChecksumKind(reader: ByteReader): ChecksumKind | undefined {
   const code = reader.u8();
   if (code === 0) return undefined;
-  const kind = kinds.get(code);
+  const kind = kinds[code];
   if (kind === undefined) throw new RangeError(`unknown kind of checksum ${code}`);
   return kind;
 }

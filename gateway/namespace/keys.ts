@@ -11,7 +11,8 @@
  * A key may hold any byte, 00 too. Where something follows the key, each 00 in it is written 00 01,
  * so that the 00 00 behind it sorts before every longer key.
  */
-import { maxTableKeyBytes } from '../../blobseer-client/index.ts';
+import { maxTableKeyBytes, type PackedRows } from '../../blobseer-client/index.ts';
+import type { Span } from './bytes.ts';
 
 /** S3's limit (AWS, "Naming Amazon S3 objects"), in bytes of UTF-8. */
 export const maxKeyBytes = 1024;
@@ -154,6 +155,25 @@ export function withNumber(prefix: Uint8Array, number: number): Buffer {
 /** The last `length` bytes of a row key: a birth or an upload id. */
 export function tailOf(rowKey: Buffer, length: number): Buffer {
   return rowKey.subarray(rowKey.length - length);
+}
+
+/** Moves `key` to the S3 key of an entry. */
+export function keyOfEntry(rows: PackedRows, row: number, key: Span): void {
+  key.moveTo(rows.bytes, rows.keyStart(row) + bucketIdBytes, rows.valueStart(row));
+}
+
+/** Moves `key` to the S3 key of a row whose key ends with a tail of `tailBytes`. */
+export function keyBeforeTail(rows: PackedRows, row: number, tailBytes: number, key: Span): void {
+  const { bytes } = rows;
+  const start = rows.keyStart(row) + bucketIdBytes;
+  const end = rows.valueStart(row) - tailBytes - terminatorBytes;
+  for (let at = start; at < end; at += 1) {
+    if (bytes[at] !== 0) continue;
+    const unescaped = unescapeKey(bytes.subarray(start, end));
+    key.moveTo(unescaped, 0, unescaped.length);
+    return;
+  }
+  key.moveTo(bytes, start, end);
 }
 
 /** The key's own bytes in a row key that ends with a tail of `tailBytes`. */

@@ -160,18 +160,38 @@ export interface ObjectVersion extends Omit<VersionDraft, 'extents' | 'parts'> {
   readonly partCount: number;
 }
 
-/** A line of a listing: what ListObjects answers per key, no more. */
+/** Bytes [start, end) of a buffer; `toString` takes them for UTF-8. */
+export interface Bytes {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  toString(): string;
+}
+
+/**
+ * A line of a listing: what ListObjects answers per key, no more. It stands for each line in turn and is
+ * the next one when the visitor returns: what is kept must be taken out of it.
+ */
 export interface ListedObject {
-  readonly key: string;
+  readonly key: Bytes;
   readonly versionId: string;
   readonly isDeleteMarker: boolean;
   readonly isLatest: boolean;
   readonly size: number;
   readonly etag: string;
+  /** The 16 bytes that the ETag tells in hexadecimal, where it is nothing else. */
+  readonly digest: Bytes | undefined;
   readonly modifiedMs: number;
   readonly ownerId: string;
   readonly storageClass: string;
-  readonly checksum?: Pick<Checksum, 'algorithm' | 'type'>;
+  /** The same object for the same kind. */
+  readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
+}
+
+/** Is given the lines of a page in order. */
+export interface ListVisitor {
+  object(line: ListedObject): void;
+  commonPrefix(prefix: Bytes): void;
 }
 
 export interface ListQuery {
@@ -187,6 +207,15 @@ export interface ListQuery {
   readonly limit: number;
 }
 
+/** How a page of lines that were visited ended. */
+export interface ListEnd {
+  /** Of keys and common prefixes. */
+  readonly count: number;
+  readonly isTruncated: boolean;
+  /** The last key or common prefix of this page in order: the next page's `after`. */
+  readonly last: string;
+}
+
 export interface ListPage<Item> {
   readonly items: readonly Item[];
   readonly commonPrefixes: readonly string[];
@@ -200,7 +229,7 @@ export interface VersionListQuery extends ListQuery {
   readonly afterVersionId: string;
 }
 
-export interface VersionListPage extends ListPage<ListedObject> {
+export interface VersionListEnd extends ListEnd {
   /** With `last`, the next page's markers; '' when the page ended with a common prefix. */
   readonly lastVersionId: string;
 }
@@ -360,8 +389,8 @@ export interface Namespace {
   ): boolean;
 
   /** Keys whose current version is an object. Cost follows the answer, not what lies between. */
-  listObjects(bucketId: number, query: ListQuery): ListPage<ListedObject>;
-  listVersions(bucketId: number, query: VersionListQuery): VersionListPage;
+  listObjects(bucketId: number, query: ListQuery, visitor: ListVisitor): ListEnd;
+  listVersions(bucketId: number, query: VersionListQuery, visitor: ListVisitor): VersionListEnd;
 
   // --- multipart uploads
   createUpload(transaction: Transaction, bucketId: number, draft: UploadDraft): Upload;

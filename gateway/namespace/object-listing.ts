@@ -1,29 +1,33 @@
 /** ListObjects and ListObjectVersions: pages of entries, and of version rows. */
 import type { Buckets } from './buckets.ts';
+import { Span } from './bytes.ts';
 import { type Context, invalidArgument } from './context.ts';
 import { decodeVersionId, isVersionId, nullVersionId } from './ids.ts';
 import {
   birthBytes,
-  bucketIdBytes,
   endOfKey,
   entryKey,
   justAfter,
-  keyOf,
+  keyBeforeTail,
+  keyOfEntry,
   keyPrefix,
   storableKey,
   tailOf,
   withTail,
 } from './keys.ts';
+import { ListedLine } from './listed-line.ts';
 import type {
-  ListedObject,
-  ListPage,
+  ListEnd,
   ListQuery,
-  VersionListPage,
+  ListVisitor,
+  VersionListEnd,
   VersionListQuery,
 } from './namespace.ts';
-import { emptyPage, escapedLayout, pageBounds, pageOf, plainLayout } from './page.ts';
+import { escapedLayout, pageBounds, plainLayout } from './page.ts';
 import { rollUp } from './roll-up.ts';
-import { decodeEntry, decodeListedVersion, versionFlags } from './version-records.ts';
+import { versionFlags } from './version-records.ts';
+
+const emptyPage: ListEnd = { count: 0, isTruncated: false, last: '' };
 
 export class ObjectListing {
   private readonly context: Context;
@@ -34,53 +38,64 @@ export class ObjectListing {
     this.buckets = buckets;
   }
 
-  objects(bucketId: number, query: ListQuery): ListPage<ListedObject> {
+  objects(bucketId: number, query: ListQuery, visitor: ListVisitor): ListEnd {
     const bounds = pageBounds(bucketId, query, plainLayout);
-    if (bounds === undefined || !this.buckets.exists(bucketId)) return emptyPage();
+    if (bounds === undefined || !this.buckets.exists(bucketId)) return emptyPage;
     const { tables, owners } = this.context;
-    return pageOf(
-      rollUp({
-        start: bounds.start,
-        end: bounds.end,
-        prefix: bounds.prefix,
-        delimiter: bounds.delimiter,
-        table: tables.entries,
-        limit: query.limit,
-        keyOf: (rowKey) => rowKey.subarray(bucketIdBytes),
-        seek: (key) => plainLayout.seek(bucketId, key),
-        item: ({ key, value }) => decodeEntry(value, key.toString('utf8', bucketIdBytes), owners),
-      }),
-    );
+    const line = new ListedLine(owners);
+    const { key } = line;
+    const { count, isTruncated, last } = rollUp({
+      start: bounds.start,
+      end: bounds.end,
+      prefix: bounds.prefix,
+      delimiter: bounds.delimiter,
+      table: tables.entries,
+      limit: query.limit,
+      key,
+      moveKey: (rows, row) => keyOfEntry(rows, row, key),
+      seek: (bound) => plainLayout.seek(bucketId, bound),
+      item(rows, row) {
+        line.readEntry(rows, row);
+        visitor.object(line);
+      },
+      commonPrefix: (prefix) => visitor.commonPrefix(prefix),
+    });
+    return { count, isTruncated, last };
   }
 
-  versions(bucketId: number, query: VersionListQuery): VersionListPage {
+  versions(bucketId: number, query: VersionListQuery, visitor: ListVisitor): VersionListEnd {
     const within = this.behindVersion(bucketId, query);
     const bounds = pageBounds(bucketId, query, escapedLayout, within);
-    if (bounds === undefined) return { ...emptyPage(), lastVersionId: '' };
+    if (bounds === undefined) return { ...emptyPage, lastVersionId: '' };
     const { tables, owners } = this.context;
+    const line = new ListedLine(owners);
+    const { key } = line;
     // The newest version of a key is the first of its rows, unless the page starts amid them.
-    let previous = within && this.newerThan(bucketId, query.after, within);
-    const listing = rollUp({
+    const newer = within && this.newerThan(bucketId, query.after, within);
+    const previous = new Span();
+    if (newer !== undefined) previous.moveTo(newer, 0, newer.length);
+    const { count, isTruncated, last, lastItem } = rollUp({
       start: bounds.start,
       end: bounds.end,
       prefix: bounds.prefix,
       delimiter: bounds.delimiter,
       table: tables.versions,
       limit: query.limit,
-      keyOf: (rowKey) => keyOf(rowKey, birthBytes),
-      seek: (key) => escapedLayout.seek(bucketId, key),
-      item: (row) => {
-        const key = keyOf(row.key, birthBytes);
-        const isLatest = previous === undefined || !previous.equals(key);
-        previous = key;
-        const birth = tailOf(row.key, birthBytes);
-        return decodeListedVersion(row.value, key.toString('utf8'), birth, isLatest, owners);
+      key,
+      moveKey: (rows, row) => keyBeforeTail(rows, row, birthBytes, key),
+      seek: (bound) => escapedLayout.seek(bucketId, bound),
+      item(rows, row) {
+        line.readVersion(rows, row);
+        // No key is empty, so the first row is never like the one before.
+        line.isLatest = !key.equals(previous);
+        previous.moveTo(key.bytes, key.start, key.end);
+        visitor.object(line);
       },
+      commonPrefix: (prefix) => visitor.commonPrefix(prefix),
     });
-    const { last } = listing;
-    const lastVersionId = last !== undefined && 'item' in last ? last.item.versionId : '';
-    const { items, commonPrefixes, isTruncated, last: lastLine } = pageOf(listing);
-    return { items, commonPrefixes, isTruncated, last: lastLine, lastVersionId };
+    if (lastItem === undefined) return { count, isTruncated, last, lastVersionId: '' };
+    line.readVersion(lastItem.rows, lastItem.row);
+    return { count, isTruncated, last, lastVersionId: line.versionId };
   }
 
   /** The first row key behind the version that a marker names; undefined where it names none. */

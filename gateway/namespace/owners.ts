@@ -21,6 +21,8 @@ const internedMark = 0;
 export class Owners {
   private readonly table: Table;
   private readonly texts = new Map<number, string>();
+  /** What was read last: neighbours in a listing have the same owner. */
+  private last = { token: -1, text: '' };
   private readonly tokens = new Map<string, Buffer>();
   /** Ids whose rows were there, written by commits of before. */
   private readonly stored = new Set<string>();
@@ -47,6 +49,13 @@ export class Owners {
     const mark = reader.varint();
     if (mark !== internedMark) return reader.raw(mark - 1).toString('utf8');
     const token = reader.u48();
+    if (token === this.last.token) return this.last.text;
+    const text = this.textOf(token);
+    this.last = { token, text };
+    return text;
+  }
+
+  private textOf(token: number): string {
     const known = this.texts.get(token);
     if (known !== undefined) return known;
     const key = Buffer.alloc(tokenBytes);

@@ -1,5 +1,6 @@
 /** What the listings share: the bounds of a page from its prefix, delimiter and marker. */
 import { maxTableKeyBytes } from '../../blobseer-client/index.ts';
+import { Span } from './bytes.ts';
 import {
   bucketEnd,
   bucketKey,
@@ -11,8 +12,7 @@ import {
   maxKeyBytes,
   successor,
 } from './keys.ts';
-import type { ListPage } from './namespace.ts';
-import { commonPrefixOf, type RolledUp } from './roll-up.ts';
+import { commonPrefixEnd } from './roll-up.ts';
 
 export interface PageQuery {
   readonly prefix: string;
@@ -79,21 +79,11 @@ function startAfter(
 ): Buffer | undefined {
   if (after.length === 0) return undefined;
   const inPrefix = after.subarray(0, prefix.length).equals(prefix);
-  const rolled = inPrefix ? commonPrefixOf(after, prefix, delimiter) : undefined;
-  if (rolled === undefined || rolled.length < after.length) return layout.behind(bucketId, after);
+  const key = new Span();
+  key.moveTo(after, 0, after.length);
+  const rolledEnd = inPrefix ? commonPrefixEnd(key, prefix.length, delimiter) : -1;
+  if (rolledEnd < after.length) return layout.behind(bucketId, after);
   // The marker is a common prefix that was answered: all it stands for is behind us.
   const next = successor(after);
   return next ? layout.seek(bucketId, next) : bucketEnd(bucketId);
-}
-
-export function emptyPage<Item>(): ListPage<Item> {
-  return { items: [], commonPrefixes: [], isTruncated: false, last: '' };
-}
-
-export function pageOf<Item extends { readonly key: string }>(
-  listing: RolledUp<Item>,
-): ListPage<Item> {
-  const { items, commonPrefixes, isTruncated, last } = listing;
-  const lastLine = last === undefined ? '' : 'item' in last ? last.item.key : last.commonPrefix;
-  return { items, commonPrefixes, isTruncated, last: lastLine };
 }

@@ -1,25 +1,29 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { PackedRows } from '../../blobseer-client/index.ts';
 import { ByteReader, ByteWriter } from './bytes.ts';
 import { draftOf, ownerId, partOf } from './contract/subject.ts';
 import { decodeDeadVersion, encodeDeadVersion } from './dead-versions.ts';
 import { readAcl, readChecksum, readEtag, writeAcl, writeChecksum, writeEtag } from './fields.ts';
+import { ListedLine } from './listed-line.ts';
 import type { Acl, Bucket, Checksum } from './namespace.ts';
 import { Owners } from './owners.ts';
 import { decodeBucket, decodePart, encodeBucket, encodePart } from './records.ts';
 import { MemoryStore } from './testing/memory-store.ts';
-import {
-  decodeEntry,
-  decodeVersion,
-  encodeVersion,
-  entryOf,
-  maxInline,
-  versionOf,
-} from './version-records.ts';
+import { decodeVersion, encodeVersion, entryOf, maxInline, versionOf } from './version-records.ts';
 
 const birth = Buffer.from([255, 255, 255, 255, 255, 1, 255, 255]);
 const random = Buffer.from([1, 2, 3, 4]);
+
+function lineOf(entry: Buffer, owners: Owners): ListedLine {
+  const rows = new PackedRows(1);
+  rows.addKey(Buffer.from('in front'), 0, 8);
+  rows.addValue(entry, entry.length);
+  const line = new ListedLine(owners);
+  line.readEntry(rows, 0);
+  return line;
+}
 
 async function encoded(draft = draftOf(70_000)) {
   const store = new MemoryStore();
@@ -120,7 +124,7 @@ test('an entry made of a version row is the one made with it', async () => {
   const { value, entry, owners } = await encoded();
   assert.deepEqual(entryOf(value, birth, owners), entry);
   const version = decodeVersion(value, 'k', birth, owners);
-  const line = decodeEntry(entry, 'k', owners);
+  const line = lineOf(entry, owners);
   assert.equal(line.versionId, version.versionId);
   assert.equal(line.ownerId, ownerId);
   assert.equal(version.sequence, 254, 'the inverse of the 6 bytes in front');
@@ -166,7 +170,7 @@ test('a damaged row, or one of a later release, is an error that names its table
   const later = Buffer.from(entry);
   later[0] = 2;
   const kind = { kind: 'corrupt', message: /format 2/ };
-  assert.throws(() => decodeEntry(later, 'k', owners), kind);
+  assert.throws(() => lineOf(later, owners), kind);
   assert.throws(() => decodePart(encodePart(partOf(1, 1)).subarray(0, 9), 1), { kind: 'corrupt' });
 });
 

@@ -3,7 +3,8 @@
  * common prefix rolled up into one line and then skipped by seeking behind it, so that a listing
  * costs what it answers and not what lies between.
  */
-import type { Row, Table } from '../../blobseer-client/index.ts';
+import type { PackedRows, Table } from '../../blobseer-client/index.ts';
+import { Span } from './bytes.ts';
 import { justAfter, successor } from './keys.ts';
 
 /** Most rows a walk takes from a table at once. */
@@ -15,7 +16,7 @@ const seekBatchRows = 2;
 /** A batch that gave a line for so many of its rows is followed by one twice as large. */
 const maxRowsPerLine = 3;
 
-export interface RollUp<Item> {
+export interface RollUp {
   readonly table: Table;
   /** First row key. */
   readonly start: Buffer;
@@ -24,79 +25,99 @@ export interface RollUp<Item> {
   readonly prefix: Buffer;
   readonly delimiter: Buffer;
   readonly limit: number;
-  /** The S3 key's bytes in a row key. */
-  keyOf(rowKey: Buffer): Buffer;
+  /** The S3 key of the row that the walk stands on. */
+  readonly key: Span;
+  /** Moves `key` to that of a row. */
+  moveKey(rows: PackedRows, row: number): void;
   /** The first row key that a row of `key`, or of a greater key, can have. */
   seek(key: Buffer): Buffer;
-  item(row: Row): Item;
+  /** A line that is a row. */
+  item(rows: PackedRows, row: number): void;
+  /** A line that rows are rolled up into; the walk moves it on afterwards. */
+  commonPrefix(prefix: Span): void;
 }
 
-export interface RolledUp<Item> {
-  readonly items: Item[];
-  readonly commonPrefixes: string[];
+export interface RolledUp {
+  readonly count: number;
   readonly isTruncated: boolean;
-  /** The last line: undefined where there is none. */
-  readonly last: { readonly commonPrefix: string } | { readonly item: Item } | undefined;
+  /** The last line, a key or a common prefix; '' where there is none. */
+  readonly last: string;
+  /** Its row; undefined where it is a common prefix, or there is none. */
+  readonly lastItem: { readonly rows: PackedRows; readonly row: number } | undefined;
 }
 
-/** The common prefix that a key is rolled up into; undefined where it stands for itself. */
-export function commonPrefixOf(key: Buffer, prefix: Buffer, delimiter: Buffer): Buffer | undefined {
-  if (delimiter.length === 0) return undefined;
-  const at = key.indexOf(delimiter, prefix.length);
-  return at < 0 ? undefined : key.subarray(0, at + delimiter.length);
+/** Where the common prefix ends that a key is rolled up into; -1 where it stands for itself. */
+export function commonPrefixEnd(
+  { bytes, start, end }: Span,
+  prefixLength: number,
+  delimiter: Buffer,
+): number {
+  const { length } = delimiter;
+  if (length === 0) return -1;
+  if (length > 1) {
+    const at = bytes.subarray(start, end).indexOf(delimiter, prefixLength);
+    return at < 0 ? -1 : start + at + length;
+  }
+  for (let at = start + prefixLength; at < end; at += 1) {
+    if (bytes[at] === delimiter[0]) return at + 1;
+  }
+  return -1;
 }
 
-function startsWith(key: Buffer, start: Buffer): boolean {
-  if (key.length < start.length) return false;
-  // From the end: neighbours differ there.
-  for (let at = start.length - 1; at >= 0; at -= 1) if (key[at] !== start[at]) return false;
-  return true;
-}
-
-export function rollUp<Item>(walk: RollUp<Item>): RolledUp<Item> {
-  const { table, end, prefix, delimiter, limit } = walk;
-  const items: Item[] = [];
-  const commonPrefixes: string[] = [];
-  let last: RolledUp<Item>['last'];
+export function rollUp(walk: RollUp): RolledUp {
+  const { table, end, prefix, delimiter, limit, key } = walk;
+  /** What the row before was rolled up into: those behind it that share it are skipped. */
+  const rolled = new Span();
+  let count = 0;
+  let lastRows: PackedRows | undefined;
+  let lastRow = 0;
+  const ended = (isTruncated: boolean): RolledUp => {
+    if (lastRows === undefined) return { count, isTruncated, last: '', lastItem: undefined };
+    walk.moveKey(lastRows, lastRow);
+    const prefixEnd = commonPrefixEnd(key, prefix.length, delimiter);
+    if (prefixEnd < 0) {
+      const lastItem = { rows: lastRows, row: lastRow };
+      return { count, isTruncated, last: key.toString(), lastItem };
+    }
+    key.moveTo(key.bytes, key.start, prefixEnd);
+    return { count, isTruncated, last: key.toString(), lastItem: undefined };
+  };
   let next: Buffer | undefined = walk.start;
   let batchRows = firstBatchRows;
   while (limit > 0 && next !== undefined && Buffer.compare(next, end) < 0) {
     // One row more than is wanted tells whether the listing is truncated.
-    const wanted = Math.min(limit + 1 - items.length - commonPrefixes.length, maxBatchRows);
-    const rows: Row[] = table.range({
+    const wanted = Math.min(limit + 1 - count, maxBatchRows);
+    const rows: PackedRows = table.packed({
       start: next,
       end,
       limit: delimiter.length === 0 ? wanted : Math.min(wanted, batchRows),
     });
-    if (rows.length === 0) break;
-    next = justAfter(rows[rows.length - 1]!.key);
-    const linesBefore = items.length + commonPrefixes.length;
-    /** What the row before was rolled up into: those behind it that share it are skipped. */
-    let rolled: Buffer | undefined;
-    for (const row of rows) {
-      const key = delimiter.length === 0 ? undefined : walk.keyOf(row.key);
-      if (rolled !== undefined && key !== undefined && startsWith(key, rolled)) continue;
-      if (items.length + commonPrefixes.length === limit) {
-        return { items, commonPrefixes, isTruncated: true, last };
-      }
-      rolled = key && commonPrefixOf(key, prefix, delimiter);
-      if (rolled === undefined) {
-        const item = walk.item(row);
-        items.push(item);
-        last = { item };
+    if (rows.count === 0) break;
+    next = justAfter(rows.key(rows.count - 1));
+    const linesBefore = count;
+    let isRolled = false;
+    for (let row = 0; row < rows.count; row += 1) {
+      walk.moveKey(rows, row);
+      if (isRolled && key.startsWith(rolled)) continue;
+      if (count === limit) return ended(true);
+      count += 1;
+      lastRows = rows;
+      lastRow = row;
+      const prefixEnd = commonPrefixEnd(key, prefix.length, delimiter);
+      isRolled = prefixEnd >= 0;
+      if (isRolled) {
+        rolled.moveTo(key.bytes, key.start, prefixEnd);
+        walk.commonPrefix(rolled);
       } else {
-        const commonPrefix = rolled.toString('utf8');
-        commonPrefixes.push(commonPrefix);
-        last = { commonPrefix };
+        walk.item(rows, row);
       }
     }
-    if (rolled !== undefined) {
-      const behind = successor(rolled);
+    if (isRolled) {
+      const behind = successor(rolled.bytes.subarray(rolled.start, rolled.end));
       next = behind && walk.seek(behind);
     }
-    const lines = items.length + commonPrefixes.length - linesBefore;
-    const wasWorthIt = lines * maxRowsPerLine >= rows.length;
+    const wasWorthIt = (count - linesBefore) * maxRowsPerLine >= rows.count;
     batchRows = wasWorthIt ? Math.min(batchRows * 2, maxBatchRows) : seekBatchRows;
   }
-  return { items, commonPrefixes, isTruncated: false, last };
+  return ended(false);
 }

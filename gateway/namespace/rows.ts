@@ -22,11 +22,16 @@ export function decoding<T>(what: string, read: () => T): T {
 /** Reads the format byte that every row begins with. */
 export function openRow(what: string, value: Buffer): ByteReader {
   const reader = new ByteReader(value);
+  checkFormat(what, reader);
+  return reader;
+}
+
+/** The same with a reader that stands before it. */
+export function checkFormat(what: string, reader: ByteReader): void {
   const found = reader.remaining === 0 ? 'none' : reader.u8();
   if (found !== format) {
     throw new NamespaceError('corrupt', `row of ${what} has format ${found}, known is ${format}`);
   }
-  return reader;
 }
 
 export function newRow(): ByteWriter {

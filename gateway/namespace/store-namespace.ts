@@ -16,9 +16,10 @@ import type {
   BucketSetting,
   DeleteOutcome,
   Extent,
-  ListedObject,
+  ListEnd,
   ListPage,
   ListQuery,
+  ListVisitor,
   Namespace,
   ObjectOwnership,
   ObjectPart,
@@ -33,7 +34,7 @@ import type {
   VersionChange,
   VersionDraft,
   VersioningState,
-  VersionListPage,
+  VersionListEnd,
   VersionListQuery,
 } from './namespace.ts';
 import { ObjectListing } from './object-listing.ts';
@@ -225,12 +226,12 @@ class StoreNamespace implements Namespace {
     return this.versions.amend(transaction, bucket, key, versionId, change);
   }
 
-  listObjects(bucketId: number, query: ListQuery): ListPage<ListedObject> {
-    return this.listing.objects(bucketId, query);
+  listObjects(bucketId: number, query: ListQuery, visitor: ListVisitor): ListEnd {
+    return this.listing.objects(bucketId, query, visitor);
   }
 
-  listVersions(bucketId: number, query: VersionListQuery): VersionListPage {
-    return this.listing.versions(bucketId, query);
+  listVersions(bucketId: number, query: VersionListQuery, visitor: ListVisitor): VersionListEnd {
+    return this.listing.versions(bucketId, query, visitor);
   }
 
   createUpload(transaction: Transaction, bucketId: number, draft: UploadDraft): Upload {

@@ -4,6 +4,7 @@
  */
 import type { Transaction } from '../../blobseer-client/index.ts';
 import type { Buckets } from './buckets.ts';
+import { Span } from './bytes.ts';
 import { type Context, invalidArgument } from './context.ts';
 import { NamespaceError } from './errors.ts';
 import {
@@ -16,7 +17,7 @@ import {
 import {
   isStorableKey,
   justAfter,
-  keyOf,
+  keyBeforeTail,
   keyPrefix,
   successor,
   tailOf,
@@ -25,7 +26,7 @@ import {
 } from './keys.ts';
 import { leaveUpload } from './leftovers.ts';
 import type { Part, Upload, UploadDraft, UploadListPage, UploadListQuery } from './namespace.ts';
-import { emptyPage, escapedLayout, pageBounds, pageOf } from './page.ts';
+import { escapedLayout, pageBounds } from './page.ts';
 import { decodePart, decodeUpload, encodePart, encodeUpload, partSnapshots } from './records.ts';
 import { rollUp } from './roll-up.ts';
 
@@ -111,25 +112,27 @@ export class Uploads {
       escapedLayout,
       this.behindUpload(bucketId, query),
     );
+    const items: Upload[] = [];
+    const commonPrefixes: string[] = [];
     if (bounds === undefined || !this.buckets.exists(bucketId)) {
-      return { ...emptyPage(), lastUploadId: '' };
+      return { items, commonPrefixes, isTruncated: false, last: '', lastUploadId: '' };
     }
-    const listing = rollUp({
+    const key = new Span();
+    const { isTruncated, last, lastItem } = rollUp({
       ...bounds,
       table: this.context.tables.uploads,
       limit,
-      keyOf: (rowKey) => keyOf(rowKey, uploadIdBytes),
-      seek: (key) => escapedLayout.seek(bucketId, key),
-      item: (row) =>
-        decodeUpload(row.value, {
-          bucketId,
-          key: keyOf(row.key, uploadIdBytes).toString('utf8'),
-          uploadId: encodeUploadId(tailOf(row.key, uploadIdBytes)),
-        }),
+      key,
+      moveKey: (rows, row) => keyBeforeTail(rows, row, uploadIdBytes, key),
+      seek: (bound) => escapedLayout.seek(bucketId, bound),
+      item(rows, row) {
+        const uploadId = encodeUploadId(tailOf(rows.key(row), uploadIdBytes));
+        items.push(decodeUpload(rows.value(row), { bucketId, key: key.toString(), uploadId }));
+      },
+      commonPrefix: (common) => void commonPrefixes.push(common.toString()),
     });
-    const { last } = listing;
-    const lastUploadId = last !== undefined && 'item' in last ? last.item.uploadId : '';
-    return { ...pageOf(listing), lastUploadId };
+    const lastUploadId = lastItem === undefined ? '' : (items.at(-1)?.uploadId ?? '');
+    return { items, commonPrefixes, isTruncated, last, lastUploadId };
   }
 
   /** The upload id marker counts only beside a key marker (AWS, ListMultipartUploads). */

@@ -28,7 +28,7 @@ import {
   uploadUsageRow,
   usageRow,
 } from './usage-records.ts';
-import { decodeListedVersion } from './version-records.ts';
+import { decodeHead } from './version-records.ts';
 
 /** Versions in a slice: some milliseconds. */
 const sliceVersions = 500;
@@ -146,7 +146,7 @@ export class Usages {
     const { tables, owners } = this.context;
     const rows = tables.versions.range({ start, limit: sliceVersions });
     const sizes = rows.map(({ key, value }) => {
-      const version = decodeListedVersion(value, '', tailOf(key, birthBytes), true, owners);
+      const version = decodeHead(value, tailOf(key, birthBytes), owners);
       return version.ownerId === ownerId ? version.size : 0;
     });
     return { bytes: sum(sizes), last: rows.at(-1)?.key };

@@ -15,8 +15,9 @@
  * `format` is raised when a layout changes; a reader refuses what it does not know.
  */
 import type { Transaction } from '../../blobseer-client/index.ts';
-import type { ByteReader, ByteWriter } from './bytes.ts';
+import { ByteReader, type ByteWriter, Span } from './bytes.ts';
 import {
+  md5Bytes,
   readAcl,
   readChecksumKind,
   readDigest,
@@ -26,6 +27,7 @@ import {
   readObjectPart,
   readStorageClass,
   readTags,
+  skipEtag,
   writeAcl,
   writeChecksumKind,
   writeDigest,
@@ -38,14 +40,7 @@ import {
 } from './fields.ts';
 import { encodeVersionId, nullVersionId, versionRandomBytes } from './ids.ts';
 import { birthBytes, decodeBirth } from './keys.ts';
-import type {
-  Checksum,
-  Extent,
-  ListedObject,
-  ObjectPart,
-  ObjectVersion,
-  VersionDraft,
-} from './namespace.ts';
+import type { Checksum, Extent, ObjectPart, ObjectVersion, VersionDraft } from './namespace.ts';
 import type { Owners } from './owners.ts';
 import { decoding, format, newRow, openRow } from './rows.ts';
 
@@ -75,54 +70,59 @@ export interface VersionFlags {
 
 // --- heads
 
-interface Head extends VersionFlags {
-  readonly hasAcl: boolean;
-  readonly versionId: string;
-  readonly size: number;
-  readonly etag: string;
-  readonly modifiedMs: number;
-  readonly ownerId: string;
-  readonly storageClass: string;
-  readonly checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined;
-}
+/** A head where it lies: texts are made when somebody asks. Read again, it is another's. */
+export class Head implements VersionFlags {
+  isDeleteMarker = false;
+  isNull = false;
+  hasAcl = false;
+  size = 0;
+  modifiedMs = 0;
+  ownerId = '';
+  storageClass = '';
+  checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined = undefined;
+  private readonly md5 = new Span();
+  private hasMd5 = false;
+  private readonly birth = new Span();
+  private readonly rest = new Span();
+  private etagAt = 0;
 
-/** The birth lies in the row key of a version, or in its entry. */
-function readHead(reader: ByteReader, birth: Buffer, birthAt: number, owners: Owners): Head {
-  const flags = reader.u8();
-  const isNull = (flags & flag.null) !== 0;
-  const randomAt = isNull ? reader.offset : reader.skip(versionRandomBytes);
-  return {
-    isDeleteMarker: (flags & flag.deleteMarker) !== 0,
-    isNull,
-    hasAcl: (flags & flag.acl) !== 0,
-    versionId: isNull ? nullVersionId : encodeVersionId(birth, birthAt, reader.buffer, randomAt),
-    size: reader.varint(),
-    etag: readEtag(reader),
-    modifiedMs: reader.u48(),
-    ownerId: owners.read(reader),
-    storageClass: readStorageClass(reader),
-    checksum: readChecksumKind(reader),
-  };
+  /** The birth lies in the row key of a version, or in its entry. */
+  read(reader: ByteReader, birth: Buffer, birthAt: number, owners: Owners): void {
+    const { buffer } = reader;
+    const flags = reader.u8();
+    this.isDeleteMarker = (flags & flag.deleteMarker) !== 0;
+    this.isNull = (flags & flag.null) !== 0;
+    this.hasAcl = (flags & flag.acl) !== 0;
+    this.birth.moveTo(birth, birthAt, birthAt + birthBytes);
+    const randomAt = this.isNull ? reader.offset : reader.skip(versionRandomBytes);
+    this.size = reader.varint();
+    this.etagAt = reader.offset;
+    const md5At = skipEtag(reader);
+    this.hasMd5 = md5At >= 0;
+    if (this.hasMd5) this.md5.moveTo(buffer, md5At, md5At + md5Bytes);
+    this.rest.moveTo(buffer, randomAt, reader.offset);
+    this.modifiedMs = reader.u48();
+    this.ownerId = owners.read(reader);
+    this.storageClass = readStorageClass(reader);
+    this.checksum = readChecksumKind(reader);
+  }
+
+  get versionId(): string {
+    if (this.isNull) return nullVersionId;
+    return encodeVersionId(this.birth.bytes, this.birth.start, this.rest.bytes, this.rest.start);
+  }
+
+  get etag(): string {
+    return readEtag(new ByteReader(this.rest.bytes, this.etagAt, this.rest.end));
+  }
+
+  /** The digest that is all of the ETag, where it is one. */
+  get digest(): Span | undefined {
+    return this.hasMd5 ? this.md5 : undefined;
+  }
 }
 
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
-
-/** Field by field: spreading the head takes longer than all the rest of a listing. */
-function listed(head: Head, key: string, isLatest: boolean): ListedObject {
-  const line: Writable<ListedObject> = {
-    key,
-    versionId: head.versionId,
-    isDeleteMarker: head.isDeleteMarker,
-    isLatest,
-    size: head.size,
-    etag: head.etag,
-    modifiedMs: head.modifiedMs,
-    ownerId: head.ownerId,
-    storageClass: head.storageClass,
-  };
-  if (head.checksum !== undefined) line.checksum = head.checksum;
-  return line;
-}
 
 export function versionFlags(value: Buffer): VersionFlags {
   const flags = decoding('versions', () => openRow('versions', value).u8());
@@ -138,18 +138,11 @@ export function entryBirth(value: Buffer): Buffer {
   return decoding('entries', () => openRow('entries', value).raw(birthBytes));
 }
 
-export function decodeEntry(value: Buffer, key: string, owners: Owners): ListedObject {
-  return decoding('entries', () => {
-    const reader = openRow('entries', value);
-    return listed(readHead(reader, value, reader.skip(birthBytes), owners), key, true);
-  });
-}
-
 /** The entry of a version whose row is there already. */
 export function entryOf(versionValue: Buffer, birth: Buffer, owners: Owners): Buffer {
   const headEnd = decoding('versions', () => {
     const reader = openRow('versions', versionValue);
-    readHead(reader, birth, 0, owners);
+    new Head().read(reader, birth, 0, owners);
     return reader.offset;
   });
   return makeEntry(versionValue.subarray(1, headEnd), birth);
@@ -212,7 +205,8 @@ export function decodeVersion(
 ): StoredVersion {
   return decoding('versions', () => {
     const reader = openRow('versions', value);
-    const head = readHead(reader, birth, 0, owners);
+    const head = new Head();
+    head.read(reader, birth, 0, owners);
     const checksum = head.checksum && readDigest(reader, head.checksum);
     const headers = readHeaders(reader);
     const tags = readTags(reader);
@@ -275,17 +269,13 @@ export function versionOf(
   return version;
 }
 
-/** As a listing of versions needs it. */
-export function decodeListedVersion(
-  value: Buffer,
-  key: string,
-  birth: Buffer,
-  isLatest: boolean,
-  owners: Owners,
-): ListedObject {
-  return decoding('versions', () =>
-    listed(readHead(openRow('versions', value), birth, 0, owners), key, isLatest),
-  );
+/** Without what stands behind the head. */
+export function decodeHead(value: Buffer, birth: Buffer, owners: Owners): Head {
+  return decoding('versions', () => {
+    const head = new Head();
+    head.read(openRow('versions', value), birth, 0, owners);
+    return head;
+  });
 }
 
 type WriteItem<Item> = (writer: ByteWriter, item: Item) => void;

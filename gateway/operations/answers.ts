@@ -1,8 +1,9 @@
 /** The forms that the answers of several operations share: documents, times, ETags, owners. */
 import type { Bucket, Namespace } from '../namespace/namespace.ts';
 import { anonymousId, anonymousName, ownerOf } from '../s3/acl.ts';
-import type { MarkupBytes } from '../s3/markup-bytes.ts';
-import { type Child, document, documentAround, element, type Fragment } from '../s3/xml.ts';
+import { documentAround } from '../s3/markup-bytes.ts';
+import { type Child, document, element, type Fragment } from '../s3/xml.ts';
+import type { ListedLines } from './listed-lines.ts';
 import type { S3Response } from './operation.ts';
 
 /** 200 with a document in S3's namespace. */
@@ -14,17 +15,16 @@ export function xmlAnswer(root: string, ...children: readonly Child[]): S3Respon
   };
 }
 
-/** The same around lines that are bytes already. */
+/** The same with lines behind that are bytes already. */
 export function xmlListAnswer(
   root: string,
   before: readonly Child[],
-  lines: MarkupBytes,
-  after: readonly Child[],
+  { lines, commonPrefixes }: ListedLines,
 ): S3Response {
   return {
     status: 200,
     headers: { 'Content-Type': 'application/xml' },
-    body: documentAround(root, before, lines.finish(), after),
+    body: documentAround(root, before, lines, commonPrefixes),
   };
 }
 

@@ -1,14 +1,13 @@
 /** ListObjectVersions: every version and delete marker of every key, newest first. */
-import type { ListedObject } from '../namespace/namespace.ts';
-import { isoDate } from '../s3/dates.ts';
+import type { Bucket, ListedObject } from '../namespace/namespace.ts';
+import { ownerOf } from '../s3/acl.ts';
 import { invalidArgument } from '../s3/errors.ts';
-import { elementsOf, MarkupBytes, quotedField } from '../s3/markup-bytes.ts';
-import { element, type Fragment, optional } from '../s3/xml.ts';
+import { element, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
 import { Owners, xmlListAnswer } from './answers.ts';
-import { commonPrefixes } from './list-objects.ts';
+import { checksumMarkup, ListedLines, SharedMarkup, tags } from './listed-lines.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { type NameWriter, nameWriter, pageSize } from './paging.ts';
+import { type NameBytesWriter, nameWriter, pageSize } from './paging.ts';
 import { loadedBucket } from './request.ts';
 
 export function listObjectVersions(request: S3Request, services: Services): S3Response {
@@ -19,7 +18,7 @@ export function listObjectVersions(request: S3Request, services: Services): S3Re
   const keyMarker = query.get('key-marker') ?? '';
   const versionIdMarker = query.get('version-id-marker') ?? '';
   const maxKeys = pageSize(query, 'max-keys');
-  const { write, encodingType } = nameWriter(query);
+  const { write, writeBytes, encodingType } = nameWriter(query);
   if (versionIdMarker !== '') {
     if (keyMarker === '') {
       throw invalidArgument(
@@ -33,14 +32,15 @@ export function listObjectVersions(request: S3Request, services: Services): S3Re
     }
   }
   const bucket = loadedBucket(request);
-  const page = namespace.listVersions(bucket.id, {
+  const lines = new Versions(writeBytes, bucket, new Owners(namespace));
+  const walk = {
     prefix,
     delimiter,
     after: keyMarker,
     afterVersionId: versionIdMarker,
     limit: maxKeys,
-  });
-  const owners = new Owners(namespace);
+  };
+  const page = namespace.listVersions(bucket.id, walk, lines);
   const before = [
     element('Name', request.bucket),
     element('Prefix', write(prefix)),
@@ -53,39 +53,55 @@ export function listObjectVersions(request: S3Request, services: Services): S3Re
     optional('EncodingType', encodingType),
     element('IsTruncated', page.isTruncated),
   ];
-  const lines = new MarkupBytes();
-  for (const item of page.items) lines.add(entry(item, write, owners.ownerOf(bucket, item)));
-  return xmlListAnswer('ListVersionsResult', before, lines, commonPrefixes(page, write));
+  return xmlListAnswer('ListVersionsResult', before, lines);
 }
 
-const lineFields = ['Key', 'VersionId', 'IsLatest', 'LastModified'] as const;
-const markerOf = elementsOf('DeleteMarker', ...lineFields, 'Owner');
-const versionOf = elementsOf(
-  'Version',
-  ...lineFields,
-  quotedField('ETag'),
-  'ChecksumAlgorithm',
-  'ChecksumType',
-  'Size',
-  'StorageClass',
-  'Owner',
+const versionOpening = tags('<Version><Key>');
+const markerOpening = tags('<DeleteMarker><Key>');
+const keyToVersionId = tags('</Key><VersionId>');
+const versionIdToDate = [false, true].map((isLatest) =>
+  tags(`</VersionId><IsLatest>${isLatest}</IsLatest><LastModified>`),
 );
+const dateToEtag = tags('</LastModified><ETag>&quot;');
 
-function entry(item: ListedObject, write: NameWriter, owner: Fragment): Fragment {
-  const { versionId, isLatest } = item;
-  const key = write(item.key);
-  const modified = isoDate(item.modifiedMs);
-  if (item.isDeleteMarker) return markerOf(key, versionId, isLatest, modified, owner);
-  return versionOf(
-    key,
-    versionId,
-    isLatest,
-    modified,
-    item.etag,
-    item.checksum?.algorithm,
-    item.checksum?.type,
-    item.size,
-    item.storageClass,
-    owner,
+/** `<Version>` or `<DeleteMarker>` of every version. */
+class Versions extends ListedLines {
+  private readonly bucket: Bucket;
+  private readonly etagToSize = new SharedMarkup(
+    (checksum: ListedObject['checksum']) => `&quot;</ETag>${checksumMarkup(checksum)}<Size>`,
   );
+  private readonly sizeToEnd: SharedMarkup<string, string>;
+  private readonly dateToEnd: SharedMarkup<string>;
+
+  constructor(writeName: NameBytesWriter, bucket: Bucket, owners: Owners) {
+    super(writeName);
+    this.bucket = bucket;
+    this.sizeToEnd = new SharedMarkup((ownerId, storageClass) => {
+      const { markup } = element('StorageClass', storageClass);
+      return `</Size>${markup}${owners.element(ownerId).markup}</Version>`;
+    });
+    this.dateToEnd = new SharedMarkup(
+      (ownerId) => `</LastModified>${owners.element(ownerId).markup}</DeleteMarker>`,
+    );
+  }
+
+  object(line: ListedObject): void {
+    const { lines } = this;
+    const ownerId = ownerOf(this.bucket, line);
+    lines.raw(line.isDeleteMarker ? markerOpening : versionOpening);
+    this.writeName(lines, line.key);
+    lines.raw(keyToVersionId);
+    lines.text(line.versionId);
+    lines.raw(versionIdToDate[line.isLatest ? 1 : 0]!);
+    lines.date(line.modifiedMs);
+    if (line.isDeleteMarker) {
+      lines.raw(this.dateToEnd.of(ownerId));
+      return;
+    }
+    lines.raw(dateToEtag);
+    this.writeEtag(line);
+    lines.raw(this.etagToSize.of(line.checksum));
+    lines.integer(line.size);
+    lines.raw(this.sizeToEnd.of(ownerId, line.storageClass));
+  }
 }

@@ -1,13 +1,20 @@
 /** ListObjects and ListObjectsV2: the same walk, answered in two forms. */
-import type { ListedObject, ListPage } from '../namespace/namespace.ts';
-import { isoDate } from '../s3/dates.ts';
+import type { Bucket, ListEnd, ListedObject } from '../namespace/namespace.ts';
+import { ownerOf } from '../s3/acl.ts';
 import { invalidArgument } from '../s3/errors.ts';
-import { elementsOf, MarkupBytes, quotedField } from '../s3/markup-bytes.ts';
-import { element, type Fragment, optional } from '../s3/xml.ts';
+import { element, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
 import { Owners, xmlListAnswer } from './answers.ts';
+import { checksumMarkup, ListedLines, SharedMarkup, tags } from './listed-lines.ts';
 import type { S3Request, S3Response } from './operation.ts';
-import { decodeToken, encodeToken, type NameWriter, nameWriter, pageSize } from './paging.ts';
+import {
+  decodeToken,
+  encodeToken,
+  type NameBytesWriter,
+  type NameWriter,
+  nameWriter,
+  pageSize,
+} from './paging.ts';
 import { loadedBucket } from './request.ts';
 
 interface Listing {
@@ -16,25 +23,33 @@ interface Listing {
   readonly maxKeys: number;
   readonly write: NameWriter;
   readonly encodingType: string | undefined;
-  readonly page: ListPage<ListedObject>;
+  readonly page: ListEnd;
+  readonly lines: ListedLines;
 }
 
-function list(request: S3Request, services: Services, after: string): Listing {
+function list(
+  request: S3Request,
+  services: Services,
+  after: string,
+  owners: Owners | undefined,
+): Listing {
   const { query } = request;
   const prefix = query.get('prefix') ?? '';
   const delimiter = query.get('delimiter') ?? '';
   const maxKeys = pageSize(query, 'max-keys');
-  const { write, encodingType } = nameWriter(query);
+  const { write, writeBytes, encodingType } = nameWriter(query);
+  const bucket = loadedBucket(request);
+  const lines = new Contents(writeBytes, bucket, owners);
   const walk = { prefix, delimiter, after, limit: maxKeys };
-  const page = services.namespace.listObjects(loadedBucket(request).id, walk);
-  return { prefix, delimiter, maxKeys, write, encodingType, page };
+  const page = services.namespace.listObjects(bucket.id, walk, lines);
+  return { prefix, delimiter, maxKeys, write, encodingType, page, lines };
 }
 
 export function listObjects(request: S3Request, services: Services): S3Response {
   const marker = request.query.get('marker') ?? '';
-  const { prefix, delimiter, maxKeys, write, encodingType, page } = list(request, services, marker);
-  const bucket = loadedBucket(request);
   const owners = new Owners(services.namespace);
+  const listing = list(request, services, marker, owners);
+  const { prefix, delimiter, maxKeys, write, encodingType, page } = listing;
   const before = [
     element('Name', request.bucket),
     // Never encoded in this form of the list, and botocore does not decode it here (it does in V2).
@@ -47,8 +62,7 @@ export function listObjects(request: S3Request, services: Services): S3Response 
     optional('EncodingType', encodingType),
     element('IsTruncated', page.isTruncated),
   ];
-  const lines = contents(page.items, write, (item) => owners.ownerOf(bucket, item));
-  return xmlListAnswer('ListBucketResult', before, lines, commonPrefixes(page, write));
+  return xmlListAnswer('ListBucketResult', before, listing.lines);
 }
 
 export function listObjectsV2(request: S3Request, services: Services): S3Response {
@@ -58,65 +72,56 @@ export function listObjectsV2(request: S3Request, services: Services): S3Respons
   const token = query.get('continuation-token');
   const startAfter = query.get('start-after');
   const after = token === undefined || token === '' ? (startAfter ?? '') : decodeToken(token);
-  const { prefix, delimiter, maxKeys, write, encodingType, page } = list(request, services, after);
-  const bucket = loadedBucket(request);
   const owners = query.get('fetch-owner') === 'true' ? new Owners(services.namespace) : undefined;
+  const listing = list(request, services, after, owners);
+  const { prefix, delimiter, maxKeys, write, encodingType, page } = listing;
   const before = [
     element('Name', request.bucket),
     element('Prefix', write(prefix)),
     startAfter === undefined ? undefined : element('StartAfter', write(startAfter)),
     optional('ContinuationToken', token),
     page.isTruncated ? element('NextContinuationToken', encodeToken(page.last)) : undefined,
-    element('KeyCount', page.items.length + page.commonPrefixes.length),
+    element('KeyCount', page.count),
     element('MaxKeys', maxKeys),
     delimiter === '' ? undefined : element('Delimiter', write(delimiter)),
     optional('EncodingType', encodingType),
     element('IsTruncated', page.isTruncated),
   ];
-  const lines = contents(page.items, write, (item) => owners?.ownerOf(bucket, item));
-  return xmlListAnswer('ListBucketResult', before, lines, commonPrefixes(page, write));
+  return xmlListAnswer('ListBucketResult', before, listing.lines);
 }
 
-/** Which checksum an object has is told in lists; its value by HEAD and GetObjectAttributes. */
-const contentsOf = elementsOf(
-  'Contents',
-  'Key',
-  'LastModified',
-  quotedField('ETag'),
-  'ChecksumAlgorithm',
-  'ChecksumType',
-  'Size',
-  'Owner',
-  'StorageClass',
-);
+const opening = tags('<Contents><Key>');
+const keyToDate = tags('</Key><LastModified>');
+const dateToEtag = tags('</LastModified><ETag>&quot;');
 
-function contents(
-  items: readonly ListedObject[],
-  write: NameWriter,
-  ownerOf: (item: ListedObject) => Fragment | undefined,
-): MarkupBytes {
-  const lines = new MarkupBytes();
-  for (const item of items) {
-    const line = contentsOf(
-      write(item.key),
-      isoDate(item.modifiedMs),
-      item.etag,
-      item.checksum?.algorithm,
-      item.checksum?.type,
-      item.size,
-      ownerOf(item),
-      item.storageClass,
-    );
-    lines.add(line);
-  }
-  return lines;
-}
-
-export function commonPrefixes(
-  page: Pick<ListPage<unknown>, 'commonPrefixes'>,
-  write: NameWriter,
-): Fragment[] {
-  return page.commonPrefixes.map((prefix) =>
-    element('CommonPrefixes', element('Prefix', write(prefix))),
+/** `<Contents>` of every key. */
+class Contents extends ListedLines {
+  private readonly ownerIdOf: (line: ListedObject) => string | undefined;
+  private readonly etagToSize = new SharedMarkup(
+    (checksum: ListedObject['checksum']) => `&quot;</ETag>${checksumMarkup(checksum)}<Size>`,
   );
+  private readonly sizeToEnd: SharedMarkup<string | undefined, string>;
+
+  /** @param owners undefined where they are not told */
+  constructor(writeName: NameBytesWriter, bucket: Bucket, owners: Owners | undefined) {
+    super(writeName);
+    this.ownerIdOf = (line) => owners && ownerOf(bucket, line);
+    this.sizeToEnd = new SharedMarkup((ownerId, storageClass) => {
+      const owner = ownerId === undefined ? '' : owners?.element(ownerId).markup;
+      return `</Size>${owner}${element('StorageClass', storageClass).markup}</Contents>`;
+    });
+  }
+
+  object(line: ListedObject): void {
+    const { lines } = this;
+    lines.raw(opening);
+    this.writeName(lines, line.key);
+    lines.raw(keyToDate);
+    lines.date(line.modifiedMs);
+    lines.raw(dateToEtag);
+    this.writeEtag(line);
+    lines.raw(this.etagToSize.of(line.checksum));
+    lines.integer(line.size);
+    lines.raw(this.sizeToEnd.of(this.ownerIdOf(line), line.storageClass));
+  }
 }

@@ -19,7 +19,6 @@ import { invalidArgument } from '../s3/errors.ts';
 import { element, type Fragment, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
 import { Owners, quoted, xmlAnswer } from './answers.ts';
-import { commonPrefixes } from './list-objects.ts';
 import { uploadPlace } from './multipart.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { count, type NameWriter, nameWriter, pageSize } from './paging.ts';
@@ -57,7 +56,9 @@ export function listMultipartUploads(request: S3Request, services: Services): S3
     element('MaxUploads', maxUploads),
     element('IsTruncated', page.isTruncated),
     page.items.map((upload) => uploadEntry(upload, write, owners, bucket)),
-    commonPrefixes(page, write),
+    page.commonPrefixes.map((common) =>
+      element('CommonPrefixes', element('Prefix', write(common))),
+    ),
   );
 }
 

@@ -2,6 +2,7 @@
 
 import { listingEncoder } from '../s3/encoding.ts';
 import { invalidArgument } from '../s3/errors.ts';
+import type { ByteRange, MarkupBytes } from '../s3/markup-bytes.ts';
 import type { Query } from './operation.ts';
 
 /** Most entries of one page, of every list but ListBuckets. */
@@ -55,11 +56,18 @@ export function decodeToken(token: string): string {
 
 /** How names are written in an answer: as they are, or percent-encoded for `encoding-type=url`. */
 export type NameWriter = (name: string) => string;
+/** The same of a name in UTF-8. */
+export type NameBytesWriter = (into: MarkupBytes, name: ByteRange) => void;
 
 export function nameWriter(query: Query): {
   readonly write: NameWriter;
+  readonly writeBytes: NameBytesWriter;
   readonly encodingType: string | undefined;
 } {
   const encodingType = query.get('encoding-type');
-  return { write: listingEncoder(encodingType), encodingType };
+  const write = listingEncoder(encodingType);
+  return { write, writeBytes: encodingType === undefined ? asText : asUri, encodingType };
 }
+
+const asText: NameBytesWriter = (into, name) => into.utf8(name);
+const asUri: NameBytesWriter = (into, name) => into.uri(name);

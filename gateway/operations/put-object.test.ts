@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { crc32 } from '@node-rs/crc32';
+import { versionsPage } from '../namespace/testing/pages.ts';
 import { S3Error } from '../s3/errors.ts';
 import { bob, s3Error, TestGateway } from './testing/gateway.ts';
 
@@ -241,7 +242,7 @@ test('an overwrite in which little changed stores little', async () => {
   assert.ok(stored > 0 && stored <= mib, `${stored} bytes stored`);
   assert.ok((await gateway.get(bucket, 'k')).body.equals(changed));
   const current = snapshotOf(second.headers['x-amz-version-id'] ?? '');
-  const page = namespace.listVersions(record.id, {
+  const page = versionsPage(namespace, record.id, {
     prefix: '',
     delimiter: '',
     after: '',

@@ -7,21 +7,55 @@ const twoDigits = Array.from({ length: 60 }, (_, value) => String(value).padStar
 /** The day of the last time that was written, '2026-01-31T': times in lists are of few days. */
 let lastDay = { number: Number.NaN, text: '' };
 
+function dayOf(number: number): typeof lastDay {
+  const text = new Date(number * dayMs).toISOString().slice(0, -'hh:mm:ss.mmmZ'.length);
+  return { number, text };
+}
+
 /** For XML: 2026-01-31T12:34:56.789Z, with milliseconds as S3 sends them. Throws RangeError for no time. */
 export function isoDate(timeMs: number): string {
   const number = Math.floor(timeMs / dayMs);
-  if (number !== lastDay.number) {
-    lastDay = {
-      number,
-      text: new Date(number * dayMs).toISOString().slice(0, -'hh:mm:ss.mmmZ'.length),
-    };
-  }
+  if (number !== lastDay.number) lastDay = dayOf(number);
   const inDay = timeMs - number * dayMs;
   const hours = twoDigits[Math.floor(inDay / hourMs)];
   const minutes = twoDigits[Math.floor((inDay % hourMs) / minuteMs)];
   const seconds = twoDigits[Math.floor((inDay % minuteMs) / secondMs)];
   const milliseconds = String(Math.floor(inDay % secondMs)).padStart(3, '0');
   return `${lastDay.text}${hours}:${minutes}:${seconds}.${milliseconds}Z`;
+}
+
+/** More than a time takes: years behind 9999 have a sign and six digits. */
+export const isoDateMostBytes = 32;
+
+/** Writes the same into `target`; where it ends. */
+export function isoDateInto(target: Uint8Array, start: number, timeMs: number): number {
+  const number = Math.floor(timeMs / dayMs);
+  if (number !== lastDay.number) lastDay = dayOf(number);
+  const { text } = lastDay;
+  let at = start;
+  for (let index = 0; index < text.length; index += 1) target[at++] = text.charCodeAt(index);
+  const inDay = timeMs - number * dayMs;
+  const seconds = Math.floor(inDay / secondMs);
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  at = twoDigitsInto(target, at, hours, colon);
+  at = twoDigitsInto(target, at, minutes - hours * 60, colon);
+  at = twoDigitsInto(target, at, seconds - minutes * 60, point);
+  const milliseconds = Math.floor(inDay - seconds * secondMs);
+  const hundreds = Math.floor(milliseconds / 100);
+  target[at] = zero + hundreds;
+  return twoDigitsInto(target, at + 1, milliseconds - hundreds * 100, zulu);
+}
+
+const [zero, colon, point, zulu] = [0x30, 0x3a, 0x2e, 0x5a];
+
+/** Two digits and a character. */
+function twoDigitsInto(target: Uint8Array, at: number, value: number, behind: number): number {
+  const tens = Math.floor(value / 10);
+  target[at] = zero + tens;
+  target[at + 1] = zero + value - tens * 10;
+  target[at + 2] = behind;
+  return at + 3;
 }
 
 /** For headers: Sat, 31 Jan 2026 12:34:56 GMT (RFC 9110 section 5.6.7, IMF-fixdate). */

@@ -1,57 +1,126 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { elementsOf, type FieldValue, MarkupBytes, quotedField } from './markup-bytes.ts';
-import { document, documentAround, element } from './xml.ts';
+import { isoDate } from './dates.ts';
+import { listingEncoder } from './encoding.ts';
+import { type ByteRange, documentAround, MarkupBytes } from './markup-bytes.ts';
+import { document, element, escapeText } from './xml.ts';
 
-const form = elementsOf('E', 'Key', quotedField('ETag'), 'Size', 'Flag', 'Owner');
-
-function markupOf(...values: readonly FieldValue[]): string {
+function written(write: (into: MarkupBytes) => void): string {
   const into = new MarkupBytes();
-  into.add(form(...values));
-  return into.finish().toString();
+  write(into);
+  const bytes = Buffer.alloc(into.size);
+  into.moveTo(bytes, 0);
+  return bytes.toString();
 }
 
-test('fields are left out where undefined, fragments are whole elements', () => {
-  const owner = element('Owner', element('ID', 'i'));
-  assert.equal(
-    markupOf('<k>', 'e"', 5, true, owner),
-    '<E><Key>&lt;k&gt;</Key><ETag>&quot;e&quot;&quot;</ETag><Size>5</Size><Flag>true</Flag><Owner><ID>i</ID></Owner></E>',
+/** Amid other bytes, as a key lies in its row. */
+function rangeOf(text: string): ByteRange {
+  const bytes = Buffer.from(`<${text}>`);
+  return { bytes, start: 1, end: bytes.length - 1 };
+}
+
+/** Well-formed, as all that was stored. */
+const text = fc
+  .oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary' }), fc.string())
+  .map((string) => Buffer.from(string).toString());
+
+test('texts in UTF-8 are escaped and encoded as strings are, whatever is in them', () => {
+  const encode = listingEncoder('url');
+  fc.assert(
+    fc.property(text, (string) => {
+      const range = rangeOf(string);
+      assert.equal(
+        written((into) => into.utf8(range)),
+        escapeText(string),
+      );
+      assert.equal(
+        written((into) => into.text(string)),
+        escapeText(string),
+      );
+      assert.equal(
+        written((into) => into.uri(range)),
+        encode(string),
+      );
+    }),
+    { numRuns: 1000 },
   );
-  assert.equal(markupOf('', undefined, 0), '<E><Key></Key><Size>0</Size></E>');
 });
 
-test('bytes are those of the elements that the same values make, whatever is in them', () => {
-  const text = fc.oneof(
-    fc.string({ unit: 'grapheme' }),
-    fc.string({ unit: 'binary' }),
-    fc.string(),
-  );
-  const line = fc.tuple(text, fc.nat(), text);
+test('every character is escaped and encoded as in a string', () => {
+  const encode = listingEncoder('url');
+  for (let code = 0; code <= 0x10ffff; code += code < 0x10000 ? 1 : 0xfff) {
+    if (code >= 0xd800 && code < 0xe000) continue;
+    const string = `a${String.fromCodePoint(code)}b`;
+    const both = written((into) => {
+      into.utf8(rangeOf(string));
+      into.uri(rangeOf(string));
+    });
+    assert.equal(both, escapeText(string) + encode(string));
+  }
+});
+
+test('digests, sizes and times are told as strings tell them', () => {
   fc.assert(
-    fc.property(fc.array(line, { maxLength: 50 }), (lines) => {
-      const into = new MarkupBytes();
-      for (const [key, size, owner] of lines) {
-        into.add(form(key, undefined, size, undefined, element('Owner', owner)));
-      }
-      const elements = lines.map(([key, size, owner]) =>
-        element('E', element('Key', key), element('Size', size), element('Owner', owner)),
-      );
-      const [before, after] = [element('Name', 'b'), element('Last', 'ä')];
+    fc.property(
+      fc.uint8Array(),
+      fc.maxSafeNat(),
+      fc.integer({ min: -(2 ** 46), max: 2 ** 48 }),
+      (digest, size, timeMs) => {
+        const line = written((into) => {
+          into.hex({ bytes: digest, start: 0, end: digest.length });
+          into.raw(Buffer.from('<A>'));
+          into.integer(size);
+          into.raw(Buffer.from('</A>'));
+          into.date(timeMs);
+        });
+        assert.equal(
+          line,
+          `${Buffer.from(digest).toString('hex')}<A>${size}</A>${isoDate(timeMs)}`,
+        );
+      },
+    ),
+  );
+  for (let power = 1; power <= Number.MAX_SAFE_INTEGER; power *= 10) {
+    for (const size of [power - 1, power, power + 1]) {
       assert.equal(
-        documentAround('R', [before], into.finish(), [after]).toString(),
-        document('R', before, elements, after),
+        written((into) => into.integer(size)),
+        String(size),
+      );
+    }
+  }
+  assert.throws(() => written((into) => into.date(Number.NaN)), RangeError);
+});
+
+test('a document around lines is the document of the same elements', () => {
+  fc.assert(
+    fc.property(fc.array(text, { maxLength: 50 }), fc.array(text), (keys, prefixes) => {
+      const [keyLines, prefixLines] = [keys, prefixes].map((names) => {
+        const lines = new MarkupBytes();
+        for (const name of names) {
+          lines.raw(Buffer.from('<E>'));
+          lines.utf8(rangeOf(name));
+          lines.raw(Buffer.from('</E>'));
+        }
+        return lines;
+      });
+      assert.ok(keyLines !== undefined && prefixLines !== undefined);
+      const before = [element('Name', 'ä')];
+      const elements = [...keys, ...prefixes].map((name) => element('E', name));
+      assert.equal(
+        documentAround('R', before, keyLines, prefixLines).toString(),
+        document('R', before, elements),
       );
     }),
   );
 });
 
 test('what is longer than its buffer is whole', () => {
-  const into = new MarkupBytes();
   const long = 'ä<'.repeat(200_000);
-  for (const value of ['a'.repeat(100_000), long]) into.add(form(value));
-  assert.equal(
-    into.finish().toString().length,
-    100_000 + 200_000 * 5 + 2 * '<E><Key></Key></E>'.length,
-  );
+  const twice = written((into) => {
+    into.utf8(rangeOf('a'.repeat(100_000)));
+    into.utf8(rangeOf(long));
+    into.text(long);
+  });
+  assert.equal(twice, 'a'.repeat(100_000) + escapeText(long).repeat(2));
 });

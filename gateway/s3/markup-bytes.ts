@@ -1,69 +1,186 @@
 /**
- * Markup of very many elements of one form, written as bytes at once: a listing of a thousand keys is
- * 300 KB, and as a string it would be put together from thirty thousand pieces and then encoded.
+ * Markup written as bytes at once, for listings: a thousand keys are 300 KB, and as a string they would be
+ * put together from ten thousand pieces and then encoded. Keys and digests go from where they lie to where
+ * they are told, without a string in between.
  */
-import { escapeText, Fragment } from './xml.ts';
+import { isoDateInto, isoDateMostBytes } from './dates.ts';
+import { encodeUri } from './query.ts';
+import { type Child, documentOpening, escapeText } from './xml.ts';
+
+/** Bytes [start, end) of a buffer. */
+export interface ByteRange {
+  readonly bytes: Uint8Array;
+  readonly start: number;
+  readonly end: number;
+}
 
 const firstBytes = 64 * 1024;
 /** Of a code unit in UTF-8. */
 const maxUnitBytes = 3;
+/** Of an integer that is exact. */
+const maxDigits = 16;
 
-export class MarkupBytes {
-  private bytes = Buffer.allocUnsafe(firstBytes);
-  private length = 0;
+const lowerHex = Buffer.from('0123456789abcdef');
+const upperHex = Buffer.from('0123456789ABCDEF');
 
-  add({ markup }: Fragment): void {
-    const most = this.length + markup.length * maxUnitBytes;
-    if (most > this.bytes.length) {
-      const larger = Buffer.allocUnsafe(Math.max(2 * this.bytes.length, most));
-      this.bytes.copy(larger, 0, 0, this.length);
-      this.bytes = larger;
-    }
-    this.length += this.bytes.write(markup, this.length);
-  }
-
-  /** What was written; the writer is done. */
-  finish(): Buffer {
-    return this.bytes.subarray(0, this.length);
-  }
+/** By byte, 1 for what `isSame` says of the character. Bytes of characters beyond ASCII: `beyond`. */
+function byteTable(isSame: (character: string) => boolean, beyond: 0 | 1): Uint8Array {
+  const table = new Uint8Array(256).fill(beyond);
+  for (let code = 0; code < 0x80; code += 1)
+    table[code] = isSame(String.fromCharCode(code)) ? 1 : 0;
+  return table;
 }
 
-/** Undefined leaves the field out, a fragment is the whole element. */
-export type FieldValue = string | number | boolean | undefined | Fragment;
+/** What stands in text as it is. */
+const isPlain = byteTable((character) => escapeText(character) === character, 1);
+// Among the characters that begin with these are some that do not: U+0080 to U+009F, U+FFFE, U+FFFF.
+for (const leading of [0xc2, 0xef]) isPlain[leading] = 0;
 
-interface Tags {
-  readonly opening: string;
-  readonly closing: string;
-}
-
-/** A field whose text stands in quotation marks: an ETag. */
-export function quotedField(name: string): Tags {
-  return { opening: `<${name}>&quot;`, closing: `&quot;</${name}>` };
-}
+/** What stands in a URL as it is. */
+const isUnreserved = byteTable((text) => encodeUri(text, { keepSlash: true }) === text, 0);
 
 /**
- * `elementsOf('E', 'A', 'B')('x', 1)` is `<E><A>x</A><B>1</B></E>`, what `element` makes of the same
- * without a fragment for each field. Names are constants of ours and are not checked.
+ * Buffers of answers that are finished. A new one of that size is memory which the system must clear, and
+ * two are used at a time at most.
  */
-export function elementsOf(
-  name: string,
-  ...fields: readonly (string | Tags)[]
-): (...values: readonly FieldValue[]) => Fragment {
-  const plain = (field: string): Tags => ({ opening: `<${field}>`, closing: `</${field}>` });
-  const whole = plain(name);
-  const tags = fields.map((field) => (typeof field === 'string' ? plain(field) : field));
-  return (...values) => {
-    let out = whole.opening;
-    for (let index = 0; index < tags.length; index += 1) {
-      const value = values[index];
-      if (value === undefined) continue;
-      if (value instanceof Fragment) {
-        out += value.markup;
+const spares: Buffer[] = [];
+const maxSpares = 2;
+const maxSpareBytes = 1024 * 1024;
+const noBytes = Buffer.alloc(0);
+
+export class MarkupBytes {
+  private bytes: Buffer = noBytes;
+  private length = 0;
+
+  /** Finished markup. */
+  raw(markup: Uint8Array): void {
+    const at = this.reserve(markup.length);
+    this.bytes.set(markup, at);
+    this.length = at + markup.length;
+  }
+
+  /** A text, escaped. */
+  text(text: string): void {
+    const escaped = escapeText(text);
+    const at = this.reserve(escaped.length * maxUnitBytes);
+    this.length = at + this.bytes.write(escaped, at);
+  }
+
+  /** A text in UTF-8, escaped. */
+  utf8({ bytes, start, end }: ByteRange): void {
+    let to = this.reserve(end - start);
+    const { bytes: target } = this;
+    for (let at = start; at < end; at += 1) {
+      const byte = bytes[at]!;
+      if (isPlain[byte] === 0) {
+        this.text(Buffer.from(bytes.subarray(start, end)).toString());
+        return;
+      }
+      target[to++] = byte;
+    }
+    this.length = to;
+  }
+
+  /** A text in UTF-8, percent-encoded, slashes kept: nothing in it is markup. */
+  uri({ bytes, start, end }: ByteRange): void {
+    let to = this.reserve((end - start) * '%00'.length);
+    const { bytes: target } = this;
+    for (let at = start; at < end; at += 1) {
+      const byte = bytes[at]!;
+      if (isUnreserved[byte] === 1) {
+        target[to++] = byte;
         continue;
       }
-      const { opening, closing } = tags[index]!;
-      out += opening + (typeof value === 'string' ? escapeText(value) : value) + closing;
+      target[to] = 0x25;
+      target[to + 1] = upperHex[byte >> 4]!;
+      target[to + 2] = upperHex[byte & 15]!;
+      to += 3;
     }
-    return new Fragment(out + whole.closing);
-  };
+    this.length = to;
+  }
+
+  /** Bytes in hexadecimal. */
+  hex({ bytes, start, end }: ByteRange): void {
+    let to = this.reserve(2 * (end - start));
+    const { bytes: target } = this;
+    for (let at = start; at < end; at += 1) {
+      const byte = bytes[at]!;
+      target[to] = lowerHex[byte >> 4]!;
+      target[to + 1] = lowerHex[byte & 15]!;
+      to += 2;
+    }
+    this.length = to;
+  }
+
+  /** Not negative. */
+  integer(value: number): void {
+    const at = this.reserve(maxDigits);
+    const { bytes } = this;
+    let digits = 1;
+    for (let bound = 10; value >= bound; bound *= 10) digits += 1;
+    let rest = value;
+    for (let to = at + digits - 1; to >= at; to -= 1) {
+      const tenth = Math.floor(rest / 10);
+      bytes[to] = 0x30 + (rest - tenth * 10);
+      rest = tenth;
+    }
+    this.length = at + digits;
+  }
+
+  /** As `isoDate`. */
+  date(timeMs: number): void {
+    const at = this.reserve(isoDateMostBytes);
+    this.length = isoDateInto(this.bytes, at, timeMs);
+  }
+
+  get size(): number {
+    return this.length;
+  }
+
+  /** Moves all that was written to `target`; the writer is done. */
+  moveTo(target: Buffer, at: number): void {
+    this.bytes.copy(target, at, 0, this.length);
+    const { length } = this.bytes;
+    if (length > 0 && length <= maxSpareBytes && spares.length < maxSpares) spares.push(this.bytes);
+    this.bytes = noBytes;
+    this.length = 0;
+  }
+
+  /** Where the next `count` bytes go. */
+  private reserve(count: number): number {
+    if (this.length + count > this.bytes.length) this.grow(this.length + count);
+    return this.length;
+  }
+
+  private grow(least: number): void {
+    const spare = this.length === 0 ? spares.pop() : undefined;
+    const larger =
+      spare !== undefined && spare.length >= least
+        ? spare
+        : Buffer.allocUnsafe(Math.max(firstBytes, 2 * this.bytes.length, least));
+    this.bytes.copy(larger, 0, 0, this.length);
+    this.bytes = larger;
+  }
+}
+
+/** `document` whose last children are bytes already. */
+export function documentAround(
+  root: string,
+  before: readonly Child[],
+  ...lines: readonly MarkupBytes[]
+): Buffer {
+  const opening = Buffer.from(documentOpening(root, before));
+  const closing = `</${root}>`;
+  let at = opening.length;
+  const whole = Buffer.allocUnsafe(
+    lines.reduce((sum, { size }) => sum + size, at + closing.length),
+  );
+  opening.copy(whole);
+  for (const piece of lines) {
+    const { size } = piece;
+    piece.moveTo(whole, at);
+    at += size;
+  }
+  whole.write(closing, at);
+  return whole;
 }

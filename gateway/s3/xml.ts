@@ -60,15 +60,9 @@ export function plainDocument(root: string, ...children: readonly Child[]): stri
   return declaration + element(root, ...children).markup;
 }
 
-/** The same with markup in between that is bytes already, as a thousand lines of a listing are. */
-export function documentAround(
-  root: string,
-  before: readonly Child[],
-  lines: Buffer,
-  after: readonly Child[],
-): Buffer {
-  const opening = `${declaration}<${root} xmlns="${s3Namespace}">${joined(before)}`;
-  return Buffer.concat([Buffer.from(opening), lines, Buffer.from(`${joined(after)}</${root}>`)]);
+/** The beginning of a document that goes on with markup made elsewhere. */
+export function documentOpening(root: string, children: readonly Child[]): string {
+  return `${declaration}<${root} xmlns="${s3Namespace}">${joined(children)}`;
 }
 
 function joined(children: readonly Child[]): string {

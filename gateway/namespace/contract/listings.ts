@@ -1,6 +1,7 @@
 /** The contract on listings, beyond what the properties cover. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { objectsPage, versionsPage } from '../testing/pages.ts';
 import { draftOf, everything, makeBucket, type OpenSubject, onSubject } from './subject.ts';
 
 const key = 'key';
@@ -20,9 +21,9 @@ export function listingsContract(open: OpenSubject): void {
         namespace.putVersion(t, bucket, '2-', draftOf(1));
       });
       const query = { ...everything, delimiter: '--', afterVersionId: '' };
-      for (const list of [namespace.listObjects, namespace.listVersions]) {
+      for (const list of [objectsPage, versionsPage]) {
         const page = (more: object) => {
-          const found = list.call(namespace, bucket.id, { ...query, ...more });
+          const found = list(namespace, bucket.id, { ...query, ...more });
           const items = found.items.map((item) => item.key).join(' ');
           return [items, found.commonPrefixes.join(' '), found.isTruncated, found.last];
         };
@@ -52,7 +53,7 @@ export function listingsContract(open: OpenSubject): void {
       let next = { ...everything, limit: 1, afterVersionId: '' };
       const seen: string[] = [];
       for (;;) {
-        const page = namespace.listVersions(bucket.id, next);
+        const page = versionsPage(namespace, bucket.id, next);
         for (const { versionId, isLatest } of page.items) {
           seen.push(versionId);
           assert.equal(isLatest, true, 'what was newer is gone');
@@ -64,7 +65,7 @@ export function listingsContract(open: OpenSubject): void {
       assert.equal(seen.length, 4);
       assert.equal(namespace.current(bucket.id, key), undefined);
       const bad = { ...everything, after: key, afterVersionId: 'odd' };
-      assert.throws(() => namespace.listVersions(bucket.id, bad), { kind: 'invalid-argument' });
+      assert.throws(() => versionsPage(namespace, bucket.id, bad), { kind: 'invalid-argument' });
     }),
   );
 }

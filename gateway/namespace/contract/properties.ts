@@ -7,7 +7,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Transaction } from '../../../blobseer-client/index.ts';
-import type { Bucket, ListedObject, ListPage } from '../namespace.ts';
+import type { Bucket, ListPage } from '../namespace.ts';
+import { type Line, objectsPage, versionsPage } from '../testing/pages.ts';
 import {
   blobIds,
   draftOf,
@@ -197,7 +198,7 @@ class Pair {
   }
 }
 
-function seen(page: ListPage<ListedObject> & { lastVersionId?: string }): ModelPage {
+function seen(page: ListPage<Line> & { lastVersionId?: string }): ModelPage {
   const { commonPrefixes, isTruncated, last, lastVersionId } = page;
   const items = page.items.map(
     ({ key, versionId, isLatest }) => `${isLatest ? '*' : ''}${key} ${versionId}`,
@@ -261,13 +262,13 @@ export function propertiesContract(open: OpenSubject, runs: number): void {
             for (const query of queries) {
               // From the query's marker on, to the end, as a client pages.
               for (let next = query; ; ) {
-                const page = seen(namespace.listObjects(bucket.id, next));
+                const page = seen(objectsPage(namespace, bucket.id, next));
                 assert.deepEqual(page, model.listObjects(next), JSON.stringify(next));
                 if (!page.isTruncated) break;
                 next = { ...next, after: page.last };
               }
               for (let next = { ...query, afterVersionId: '' }; ; ) {
-                const page = seen(namespace.listVersions(bucket.id, next));
+                const page = seen(versionsPage(namespace, bucket.id, next));
                 assert.deepEqual(page, model.listVersions(next), JSON.stringify(next));
                 if (!page.isTruncated) break;
                 next = { ...next, after: page.last, afterVersionId: page.lastVersionId };

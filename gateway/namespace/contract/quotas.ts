@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { Transaction } from '../../../blobseer-client/index.ts';
 import type { Bucket, Namespace, Upload } from '../namespace.ts';
+import { versionsPage } from '../testing/pages.ts';
 import {
   draftOf,
   everything,
@@ -26,7 +27,7 @@ function owned(namespace: Namespace, bucketId: number, ownerId: string): number 
   let bytes = 0;
   let { after, afterVersionId } = { after: '', afterVersionId: '' };
   for (;;) {
-    const page = namespace.listVersions(bucketId, { ...everything, after, afterVersionId });
+    const page = versionsPage(namespace, bucketId, { ...everything, after, afterVersionId });
     for (const item of page.items) if (item.ownerId === ownerId) bytes += item.size;
     if (!page.isTruncated) break;
     after = page.last;
@@ -108,7 +109,7 @@ function apply(subject: Subject, bucket: Bucket, t: Transaction, op: Op): void {
       namespace.deleteObject(t, bucket, op.key, { ownerId: op.owner, modifiedMs: 1 });
       break;
     case 'deleteVersion': {
-      const { items } = namespace.listVersions(bucket.id, { ...everything, afterVersionId: '' });
+      const { items } = versionsPage(namespace, bucket.id, { ...everything, afterVersionId: '' });
       const versions = items.filter((item) => item.key === op.key);
       const versionId = versions[op.pick]?.versionId ?? 'null';
       namespace.deleteVersion(t, bucket, op.key, versionId);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Bucket, ObjectPart, VersionChange, VersionDraft } from '../namespace.ts';
+import { objectsPage, versionsPage } from '../testing/pages.ts';
 import {
   blobIds,
   draftOf,
@@ -27,7 +28,7 @@ async function put({ namespace, commit }: Subject, bucket: Bucket, blobId: numbe
 
 /** Versions newest first: blob id (from the time), m for markers, n for null, * for the latest. */
 function versionsOf({ namespace }: Subject, bucket: Bucket): string {
-  const { items } = namespace.listVersions(bucket.id, { ...everything, afterVersionId: '' });
+  const { items } = versionsPage(namespace, bucket.id, { ...everything, afterVersionId: '' });
   return items
     .map((item) => {
       const what = item.isDeleteMarker ? 'm' : String(item.modifiedMs - 1_700_000_000_000);
@@ -37,7 +38,7 @@ function versionsOf({ namespace }: Subject, bucket: Bucket): string {
 }
 
 function keysOf({ namespace }: Subject, bucket: Bucket): string[] {
-  return namespace.listObjects(bucket.id, everything).items.map((item) => item.key);
+  return objectsPage(namespace, bucket.id, everything).items.map((item) => item.key);
 }
 
 export function versionsContract(open: OpenSubject): void {
@@ -259,7 +260,7 @@ export function versionsContract(open: OpenSubject): void {
       assert.equal(version.partCount, 2);
       assert.deepEqual(namespace.extents(bucket.id, version), extents);
       assert.deepEqual(namespace.parts(bucket.id, version), parts);
-      const [listed] = namespace.listObjects(bucket.id, everything).items;
+      const [listed] = objectsPage(namespace, bucket.id, everything).items;
       const { size, etag, modifiedMs, ownerId: owner, storageClass } = draft;
       assert.deepEqual(listed, {
         ...{ key, versionId: 'null', isDeleteMarker: false, isLatest: true },

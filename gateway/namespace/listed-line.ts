@@ -1,0 +1,45 @@
+/** The line of a listing that a walk stands on: entries and version rows, read where they lie. */
+import type { PackedRows } from '../../blobseer-client/index.ts';
+import { ByteReader, Span } from './bytes.ts';
+import { birthBytes } from './keys.ts';
+import type { ListedObject } from './namespace.ts';
+import type { Owners } from './owners.ts';
+import { checkFormat, decoding } from './rows.ts';
+import { Head } from './version-records.ts';
+
+export class ListedLine extends Head implements ListedObject {
+  readonly key = new Span();
+  isLatest = true;
+  private readonly owners: Owners;
+  private readonly reader = new ByteReader(Buffer.alloc(0));
+
+  constructor(owners: Owners) {
+    super();
+    this.owners = owners;
+  }
+
+  readEntry(rows: PackedRows, row: number): void {
+    this.reader.moveTo(rows.bytes, rows.valueStart(row), rows.valueEnd(row));
+    decoding('entries', this.entry);
+  }
+
+  readVersion(rows: PackedRows, row: number): void {
+    this.reader.moveTo(rows.bytes, rows.valueStart(row), rows.valueEnd(row));
+    decoding('versions', this.version);
+  }
+
+  // Made once: a function for each line is felt.
+  private readonly entry = () => {
+    const { reader } = this;
+    checkFormat('entries', reader);
+    this.read(reader, reader.buffer, reader.skip(birthBytes), this.owners);
+  };
+
+  /** Its birth is the end of its row key, which lies in front of the value. */
+  private readonly version = () => {
+    const { reader } = this;
+    const birthAt = reader.offset - birthBytes;
+    checkFormat('versions', reader);
+    this.read(reader, reader.buffer, birthAt, this.owners);
+  };
+}
