@@ -8,7 +8,7 @@
  */
 
 const firstCapacityBytes = 256;
-const noBytes = Buffer.alloc(0);
+export const noBytes: Buffer = Buffer.alloc(0);
 
 export class ByteWriter {
   private buffer: Buffer;
@@ -149,7 +149,12 @@ export class ByteReader {
   }
 
   u48(): number {
-    return this.buffer.readUIntBE(this.skip(6), 6);
+    const at = this.skip(6);
+    const { buffer } = this;
+    const high = (buffer[at]! << 8) | buffer[at + 1]!;
+    const low =
+      (buffer[at + 2]! << 24) | (buffer[at + 3]! << 16) | (buffer[at + 4]! << 8) | buffer[at + 5]!;
+    return high * 2 ** 32 + (low >>> 0);
   }
 
   varint(): number {

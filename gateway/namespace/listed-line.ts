@@ -1,6 +1,6 @@
 /** The line of a listing that a walk stands on: entries and version rows, read where they lie. */
 import type { PackedRows } from '../../blobseer-client/index.ts';
-import { ByteReader, Span } from './bytes.ts';
+import { ByteReader, noBytes, Span } from './bytes.ts';
 import { birthBytes } from './keys.ts';
 import type { ListedObject } from './namespace.ts';
 import type { Owners } from './owners.ts';
@@ -11,7 +11,7 @@ export class ListedLine extends Head implements ListedObject {
   readonly key = new Span();
   isLatest = true;
   private readonly owners: Owners;
-  private readonly reader = new ByteReader(Buffer.alloc(0));
+  private readonly reader = new ByteReader(noBytes);
 
   constructor(owners: Owners) {
     super();

@@ -15,7 +15,7 @@
  * `format` is raised when a layout changes; a reader refuses what it does not know.
  */
 import type { Transaction } from '../../blobseer-client/index.ts';
-import { ByteReader, type ByteWriter, Span } from './bytes.ts';
+import { ByteReader, type ByteWriter, noBytes, Span } from './bytes.ts';
 import {
   md5Bytes,
   readAcl,
@@ -80,27 +80,28 @@ export class Head implements VersionFlags {
   ownerId = '';
   storageClass = '';
   checksum: Pick<Checksum, 'algorithm' | 'type'> | undefined = undefined;
-  private readonly md5 = new Span();
-  private hasMd5 = false;
-  private readonly birth = new Span();
-  private readonly rest = new Span();
+  /** Where the texts lie that are not made yet. */
+  private buffer: Buffer = noBytes;
+  private birth: Buffer = noBytes;
+  private birthAt = 0;
+  private randomAt = 0;
   private etagAt = 0;
+  private md5At = -1;
+  private readonly md5 = new Span();
 
   /** The birth lies in the row key of a version, or in its entry. */
   read(reader: ByteReader, birth: Buffer, birthAt: number, owners: Owners): void {
-    const { buffer } = reader;
+    this.buffer = reader.buffer;
     const flags = reader.u8();
     this.isDeleteMarker = (flags & flag.deleteMarker) !== 0;
     this.isNull = (flags & flag.null) !== 0;
     this.hasAcl = (flags & flag.acl) !== 0;
-    this.birth.moveTo(birth, birthAt, birthAt + birthBytes);
-    const randomAt = this.isNull ? reader.offset : reader.skip(versionRandomBytes);
+    this.birth = birth;
+    this.birthAt = birthAt;
+    this.randomAt = this.isNull ? -1 : reader.skip(versionRandomBytes);
     this.size = reader.varint();
     this.etagAt = reader.offset;
-    const md5At = skipEtag(reader);
-    this.hasMd5 = md5At >= 0;
-    if (this.hasMd5) this.md5.moveTo(buffer, md5At, md5At + md5Bytes);
-    this.rest.moveTo(buffer, randomAt, reader.offset);
+    this.md5At = skipEtag(reader);
     this.modifiedMs = reader.u48();
     this.ownerId = owners.read(reader);
     this.storageClass = readStorageClass(reader);
@@ -109,16 +110,18 @@ export class Head implements VersionFlags {
 
   get versionId(): string {
     if (this.isNull) return nullVersionId;
-    return encodeVersionId(this.birth.bytes, this.birth.start, this.rest.bytes, this.rest.start);
+    return encodeVersionId(this.birth, this.birthAt, this.buffer, this.randomAt);
   }
 
   get etag(): string {
-    return readEtag(new ByteReader(this.rest.bytes, this.etagAt, this.rest.end));
+    return readEtag(new ByteReader(this.buffer, this.etagAt));
   }
 
   /** The digest that is all of the ETag, where it is one. */
   get digest(): Span | undefined {
-    return this.hasMd5 ? this.md5 : undefined;
+    if (this.md5At < 0) return undefined;
+    this.md5.moveTo(this.buffer, this.md5At, this.md5At + md5Bytes);
+    return this.md5;
   }
 }
 

@@ -1,6 +1,7 @@
 /** ListObjectVersions: every version and delete marker of every key, newest first. */
 import type { Bucket, ListedObject } from '../namespace/namespace.ts';
 import { ownerOf } from '../s3/acl.ts';
+import { DatedMarkup } from '../s3/dated-markup.ts';
 import { invalidArgument } from '../s3/errors.ts';
 import { element, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
@@ -58,11 +59,12 @@ export function listObjectVersions(request: S3Request, services: Services): S3Re
 
 const versionOpening = tags('<Version><Key>');
 const markerOpening = tags('<DeleteMarker><Key>');
+const etagOpening = tags('<ETag>&quot;');
 const keyToVersionId = tags('</Key><VersionId>');
-const versionIdToDate = [false, true].map((isLatest) =>
-  tags(`</VersionId><IsLatest>${isLatest}</IsLatest><LastModified>`),
-);
-const dateToEtag = tags('</LastModified><ETag>&quot;');
+const versionIdToDate = (isLatest: boolean) =>
+  new DatedMarkup(`</VersionId><IsLatest>${isLatest}</IsLatest><LastModified>`, '</LastModified>');
+const latestToDate = versionIdToDate(true);
+const olderToDate = versionIdToDate(false);
 
 /** `<Version>` or `<DeleteMarker>` of every version. */
 class Versions extends ListedLines {
@@ -81,7 +83,7 @@ class Versions extends ListedLines {
       return `</Size>${markup}${owners.element(ownerId).markup}</Version>`;
     });
     this.dateToEnd = new SharedMarkup(
-      (ownerId) => `</LastModified>${owners.element(ownerId).markup}</DeleteMarker>`,
+      (ownerId) => `${owners.element(ownerId).markup}</DeleteMarker>`,
     );
   }
 
@@ -92,13 +94,12 @@ class Versions extends ListedLines {
     this.writeName(lines, line.key);
     lines.raw(keyToVersionId);
     lines.text(line.versionId);
-    lines.raw(versionIdToDate[line.isLatest ? 1 : 0]!);
-    lines.date(line.modifiedMs);
+    lines.raw((line.isLatest ? latestToDate : olderToDate).of(line.modifiedMs));
     if (line.isDeleteMarker) {
       lines.raw(this.dateToEnd.of(ownerId));
       return;
     }
-    lines.raw(dateToEtag);
+    lines.raw(etagOpening);
     this.writeEtag(line);
     lines.raw(this.etagToSize.of(line.checksum));
     lines.integer(line.size);

@@ -1,6 +1,7 @@
 /** ListObjects and ListObjectsV2: the same walk, answered in two forms. */
 import type { Bucket, ListEnd, ListedObject } from '../namespace/namespace.ts';
 import { ownerOf } from '../s3/acl.ts';
+import { DatedMarkup } from '../s3/dated-markup.ts';
 import { invalidArgument } from '../s3/errors.ts';
 import { element, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
@@ -91,8 +92,7 @@ export function listObjectsV2(request: S3Request, services: Services): S3Respons
 }
 
 const opening = tags('<Contents><Key>');
-const keyToDate = tags('</Key><LastModified>');
-const dateToEtag = tags('</LastModified><ETag>&quot;');
+const keyToEtag = new DatedMarkup('</Key><LastModified>', '</LastModified><ETag>&quot;');
 
 /** `<Contents>` of every key. */
 class Contents extends ListedLines {
@@ -116,9 +116,7 @@ class Contents extends ListedLines {
     const { lines } = this;
     lines.raw(opening);
     this.writeName(lines, line.key);
-    lines.raw(keyToDate);
-    lines.date(line.modifiedMs);
-    lines.raw(dateToEtag);
+    lines.raw(keyToEtag.of(line.modifiedMs));
     this.writeEtag(line);
     lines.raw(this.etagToSize.of(line.checksum));
     lines.integer(line.size);

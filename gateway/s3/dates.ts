@@ -7,15 +7,15 @@ const twoDigits = Array.from({ length: 60 }, (_, value) => String(value).padStar
 /** The day of the last time that was written, '2026-01-31T': times in lists are of few days. */
 let lastDay = { number: Number.NaN, text: '' };
 
-function dayOf(number: number): typeof lastDay {
-  const text = new Date(number * dayMs).toISOString().slice(0, -'hh:mm:ss.mmmZ'.length);
-  return { number, text };
-}
-
 /** For XML: 2026-01-31T12:34:56.789Z, with milliseconds as S3 sends them. Throws RangeError for no time. */
 export function isoDate(timeMs: number): string {
   const number = Math.floor(timeMs / dayMs);
-  if (number !== lastDay.number) lastDay = dayOf(number);
+  if (number !== lastDay.number) {
+    lastDay = {
+      number,
+      text: new Date(number * dayMs).toISOString().slice(0, -'hh:mm:ss.mmmZ'.length),
+    };
+  }
   const inDay = timeMs - number * dayMs;
   const hours = twoDigits[Math.floor(inDay / hourMs)];
   const minutes = twoDigits[Math.floor((inDay % hourMs) / minuteMs)];
@@ -24,38 +24,71 @@ export function isoDate(timeMs: number): string {
   return `${lastDay.text}${hours}:${minutes}:${seconds}.${milliseconds}Z`;
 }
 
-/** More than a time takes: years behind 9999 have a sign and six digits. */
-export const isoDateMostBytes = 32;
+const zero = 0x30;
+const lastFourDigitDay = Math.floor(Date.UTC(9999, 11, 31) / dayMs);
 
-/** Writes the same into `target`; where it ends. */
-export function isoDateInto(target: Uint8Array, start: number, timeMs: number): number {
-  const number = Math.floor(timeMs / dayMs);
-  if (number !== lastDay.number) lastDay = dayOf(number);
-  const { text } = lastDay;
-  let at = start;
-  for (let index = 0; index < text.length; index += 1) target[at++] = text.charCodeAt(index);
-  const inDay = timeMs - number * dayMs;
-  const seconds = Math.floor(inDay / secondMs);
-  const minutes = Math.floor(seconds / 60);
-  const hours = Math.floor(minutes / 60);
-  at = twoDigitsInto(target, at, hours, colon);
-  at = twoDigitsInto(target, at, minutes - hours * 60, colon);
-  at = twoDigitsInto(target, at, seconds - minutes * 60, point);
-  const milliseconds = Math.floor(inDay - seconds * secondMs);
-  const hundreds = Math.floor(milliseconds / 100);
-  target[at] = zero + hundreds;
-  return twoDigitsInto(target, at + 1, milliseconds - hundreds * 100, zulu);
+/**
+ * Writes over a time of the same form, 2026-01-31T12:34:56.789Z, that begins at `at`; false where this one is
+ * of another form, or no time. The day is written only where it is not `writtenDay`.
+ */
+export function writeIsoDate(
+  target: Uint8Array,
+  at: number,
+  timeMs: number,
+  writtenDay: number,
+): boolean {
+  const day = Math.floor(timeMs / dayMs);
+  if (!(day >= 0 && day <= lastFourDigitDay)) return false;
+  if (day !== writtenDay) writeDay(target, at, day);
+  // Integers, which `| 0` tells V8.
+  const inDay = (timeMs - day * dayMs) | 0;
+  const seconds = (inDay / secondMs) | 0;
+  const minutes = (seconds / 60) | 0;
+  const hours = (minutes / 60) | 0;
+  const milliseconds = inDay - seconds * secondMs;
+  const hundreds = (milliseconds / 100) | 0;
+  writeTwoDigits(target, at + 11, hours);
+  writeTwoDigits(target, at + 14, minutes - hours * 60);
+  writeTwoDigits(target, at + 17, seconds - minutes * 60);
+  target[at + 20] = zero + hundreds;
+  writeTwoDigits(target, at + 21, milliseconds - hundreds * 100);
+  return true;
 }
 
-const [zero, colon, point, zulu] = [0x30, 0x3a, 0x2e, 0x5a];
+export const dayOf = (timeMs: number): number => Math.floor(timeMs / dayMs);
 
-/** Two digits and a character. */
-function twoDigitsInto(target: Uint8Array, at: number, value: number, behind: number): number {
-  const tens = Math.floor(value / 10);
+const daysIn400Years = 146_097;
+/** 1970 as years of the calendar count that begin on the first of March, from that of year 0. */
+const daysTo1970 = 719_468;
+
+/** Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", civil_from_days. */
+function writeDay(target: Uint8Array, at: number, day: number): void {
+  const days = day + daysTo1970;
+  const era = (days / daysIn400Years) | 0;
+  const inEra = days - era * daysIn400Years;
+  const yearOfEra =
+    ((inEra -
+      ((inEra / 1460) | 0) +
+      ((inEra / 36_524) | 0) -
+      ((inEra / (daysIn400Years - 1)) | 0)) /
+      365) |
+    0;
+  const inYear = inEra - (365 * yearOfEra + ((yearOfEra / 4) | 0) - ((yearOfEra / 100) | 0));
+  const monthFromMarch = ((5 * inYear + 2) / 153) | 0;
+  const dayOfMonth = inYear - (((153 * monthFromMarch + 2) / 5) | 0) + 1;
+  const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9;
+  const year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0);
+  const century = (year / 100) | 0;
+  writeTwoDigits(target, at, century);
+  writeTwoDigits(target, at + 2, year - century * 100);
+  writeTwoDigits(target, at + 5, month);
+  writeTwoDigits(target, at + 8, dayOfMonth);
+}
+
+function writeTwoDigits(target: Uint8Array, at: number, value: number): void {
+  const tens = (value / 10) | 0;
   target[at] = zero + tens;
   target[at + 1] = zero + value - tens * 10;
-  target[at + 2] = behind;
-  return at + 3;
 }
 
 /** For headers: Sat, 31 Jan 2026 12:34:56 GMT (RFC 9110 section 5.6.7, IMF-fixdate). */

@@ -3,7 +3,6 @@
  * put together from ten thousand pieces and then encoded. Keys and digests go from where they lie to where
  * they are told, without a string in between.
  */
-import { isoDateInto, isoDateMostBytes } from './dates.ts';
 import { encodeUri } from './query.ts';
 import { type Child, documentOpening, escapeText } from './xml.ts';
 
@@ -20,8 +19,17 @@ const maxUnitBytes = 3;
 /** Of an integer that is exact. */
 const maxDigits = 16;
 
-const lowerHex = Buffer.from('0123456789abcdef');
-const upperHex = Buffer.from('0123456789ABCDEF');
+/** By byte its two digits, as a big-endian number of 16 bits. */
+const lowerHex = hexTable('0123456789abcdef');
+const upperHex = hexTable('0123456789ABCDEF');
+
+function hexTable(digits: string): Uint16Array {
+  const digitOf = (value: number) => digits.charCodeAt(value);
+  return Uint16Array.from(
+    { length: 256 },
+    (_, byte) => (digitOf(byte >> 4) << 8) | digitOf(byte & 15),
+  );
+}
 
 /** By byte, 1 for what `isSame` says of the character. Bytes of characters beyond ASCII: `beyond`. */
 function byteTable(isSame: (character: string) => boolean, beyond: 0 | 1): Uint8Array {
@@ -50,6 +58,7 @@ const noBytes = Buffer.alloc(0);
 
 export class MarkupBytes {
   private bytes: Buffer = noBytes;
+  private view = viewOf(noBytes);
   private length = 0;
 
   /** Finished markup. */
@@ -84,7 +93,7 @@ export class MarkupBytes {
   /** A text in UTF-8, percent-encoded, slashes kept: nothing in it is markup. */
   uri({ bytes, start, end }: ByteRange): void {
     let to = this.reserve((end - start) * '%00'.length);
-    const { bytes: target } = this;
+    const { bytes: target, view } = this;
     for (let at = start; at < end; at += 1) {
       const byte = bytes[at]!;
       if (isUnreserved[byte] === 1) {
@@ -92,8 +101,7 @@ export class MarkupBytes {
         continue;
       }
       target[to] = 0x25;
-      target[to + 1] = upperHex[byte >> 4]!;
-      target[to + 2] = upperHex[byte & 15]!;
+      view.setUint16(to + 1, upperHex[byte]!);
       to += 3;
     }
     this.length = to;
@@ -102,11 +110,9 @@ export class MarkupBytes {
   /** Bytes in hexadecimal. */
   hex({ bytes, start, end }: ByteRange): void {
     let to = this.reserve(2 * (end - start));
-    const { bytes: target } = this;
+    const { view } = this;
     for (let at = start; at < end; at += 1) {
-      const byte = bytes[at]!;
-      target[to] = lowerHex[byte >> 4]!;
-      target[to + 1] = lowerHex[byte & 15]!;
+      view.setUint16(to, lowerHex[bytes[at]!]!);
       to += 2;
     }
     this.length = to;
@@ -125,12 +131,6 @@ export class MarkupBytes {
       rest = tenth;
     }
     this.length = at + digits;
-  }
-
-  /** As `isoDate`. */
-  date(timeMs: number): void {
-    const at = this.reserve(isoDateMostBytes);
-    this.length = isoDateInto(this.bytes, at, timeMs);
   }
 
   get size(): number {
@@ -160,7 +160,12 @@ export class MarkupBytes {
         : Buffer.allocUnsafe(Math.max(firstBytes, 2 * this.bytes.length, least));
     this.bytes.copy(larger, 0, 0, this.length);
     this.bytes = larger;
+    this.view = viewOf(larger);
   }
+}
+
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 /** `document` whose last children are bytes already. */
