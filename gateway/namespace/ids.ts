@@ -17,19 +17,15 @@ export const nullVersionId = 'null';
 const versionIdBytes = birthBytes + versionRandomBytes;
 const alphabet = '0123456789abcdefghijklmnopqrstuv';
 
-/** Two characters for each 10 bits. */
-const pairs: readonly string[] = Array.from(
-  { length: 1024 },
-  (_, bits) => `${alphabet[bits >> 5]}${alphabet[bits & 31]}`,
-);
-
 /** Character code to its 5 bits; -1 for all others. */
 const digits = new Int8Array(128).fill(-1);
 for (let value = 0; value < alphabet.length; value += 1) digits[alphabet.charCodeAt(value)] = value;
 
-/** Always an even number of characters, the last bits zero. */
-function encodeBase32(bytes: Uint8Array): string {
-  let text = '';
+const characters = Buffer.from(alphabet);
+
+/** Always an even number of characters, the last bits zero. Where they end. */
+function writeBase32(target: Buffer, start: number, bytes: Uint8Array): number {
+  let at = start;
   let bits = 0;
   let held = 0;
   for (let index = 0; index < bytes.length; index += 1) {
@@ -37,11 +33,18 @@ function encodeBase32(bytes: Uint8Array): string {
     bits += 8;
     if (bits >= 10) {
       bits -= 10;
-      text += pairs[held >> bits];
+      at = writePair(target, at, held >> bits);
       held &= (1 << bits) - 1;
     }
   }
-  return bits === 0 ? text : text + pairs[held << (10 - bits)];
+  return bits === 0 ? at : writePair(target, at, held << (10 - bits));
+}
+
+/** Two characters for 10 bits. */
+function writePair(target: Buffer, at: number, bits: number): number {
+  target[at] = characters[bits >> 5]!;
+  target[at + 1] = characters[bits & 31]!;
+  return at + 2;
 }
 
 /** Undefined where the text is not the one text for some `length` bytes. */
@@ -66,24 +69,39 @@ function decodeBase32(text: string, length: number): Buffer | undefined {
 }
 
 const scratch = new Uint8Array(versionIdBytes);
+const scratchText = Buffer.alloc(32);
+/** Of every version id that is none of 'null'. */
+export const versionIdLength = 20;
 
 /**
  * From the birth as it stands in a version's row key (8 bytes, inverted) and the random part, each
- * given by the buffer it lies in and its place there: a listing calls this for every line.
+ * given by the buffer it lies in and its place there: a listing calls this for every line. `target` is
+ * filled from its beginning.
  */
-export function encodeVersionId(
+export function writeVersionId(
+  target: Buffer,
   birth: Buffer,
   birthAt: number,
   random: Buffer,
   randomAt: number,
-): string {
+): void {
   for (let index = 0; index < birthBytes; index += 1) {
     scratch[index] = birth[birthAt + index] as number;
   }
   for (let index = 0; index < versionRandomBytes; index += 1) {
     scratch[birthBytes + index] = random[randomAt + index] as number;
   }
-  return encodeBase32(scratch);
+  writeBase32(target, 0, scratch);
+}
+
+export function encodeVersionId(
+  birth: Buffer,
+  birthAt: number,
+  random: Buffer,
+  randomAt: number,
+): string {
+  writeVersionId(scratchText, birth, birthAt, random, randomAt);
+  return scratchText.toString('latin1', 0, versionIdLength);
 }
 
 /** Undefined for 'null' and for what is no version id. */
@@ -105,7 +123,7 @@ export function makeUploadId(sequence: number, random: Uint8Array): Buffer {
 }
 
 export function encodeUploadId(bytes: Uint8Array): string {
-  return encodeBase32(bytes);
+  return scratchText.toString('latin1', 0, writeBase32(scratchText, 0, bytes));
 }
 
 export function decodeUploadId(text: string): Buffer | undefined {

@@ -1,21 +1,37 @@
 /** The line of a listing that a walk stands on: entries and version rows, read where they lie. */
 import type { PackedRows } from '../../blobseer-client/index.ts';
 import { ByteReader, noBytes, Span } from './bytes.ts';
+import { nullVersionId, versionIdLength } from './ids.ts';
 import { birthBytes } from './keys.ts';
 import type { ListedObject } from './namespace.ts';
 import type { Owners } from './owners.ts';
 import { checkFormat, decoding } from './rows.ts';
 import { Head } from './version-records.ts';
 
+const nullId = spanOf(Buffer.from(nullVersionId));
+
+function spanOf(bytes: Buffer): Span {
+  const span = new Span();
+  span.moveTo(bytes, 0, bytes.length);
+  return span;
+}
+
 export class ListedLine extends Head implements ListedObject {
   readonly key = new Span();
   isLatest = true;
+  private readonly id = spanOf(Buffer.alloc(versionIdLength));
   private readonly owners: Owners;
   private readonly reader = new ByteReader(noBytes);
 
   constructor(owners: Owners) {
     super();
     this.owners = owners;
+  }
+
+  get versionId(): Span {
+    if (this.isNull) return nullId;
+    this.writeVersionId(this.id.bytes);
+    return this.id;
   }
 
   readEntry(rows: PackedRows, row: number): void {

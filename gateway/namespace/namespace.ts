@@ -174,7 +174,7 @@ export interface Bytes {
  */
 export interface ListedObject {
   readonly key: Bytes;
-  readonly versionId: string;
+  readonly versionId: Bytes;
   readonly isDeleteMarker: boolean;
   readonly isLatest: boolean;
   readonly size: number;

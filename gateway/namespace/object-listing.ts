@@ -95,7 +95,7 @@ export class ObjectListing {
     });
     if (lastItem === undefined) return { count, isTruncated, last, lastVersionId: '' };
     line.readVersion(lastItem.rows, lastItem.row);
-    return { count, isTruncated, last, lastVersionId: line.versionId };
+    return { count, isTruncated, last, lastVersionId: line.versionIdText() };
   }
 
   /** The first row key behind the version that a marker names; undefined where it names none. */

@@ -125,7 +125,7 @@ test('an entry made of a version row is the one made with it', async () => {
   assert.deepEqual(entryOf(value, birth, owners), entry);
   const version = decodeVersion(value, 'k', birth, owners);
   const line = lineOf(entry, owners);
-  assert.equal(line.versionId, version.versionId);
+  assert.equal(String(line.versionId), version.versionId);
   assert.equal(line.ownerId, ownerId);
   assert.equal(version.sequence, 254, 'the inverse of the 6 bytes in front');
 });

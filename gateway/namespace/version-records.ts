@@ -38,7 +38,7 @@ import {
   writeStorageClass,
   writeTags,
 } from './fields.ts';
-import { encodeVersionId, nullVersionId, versionRandomBytes } from './ids.ts';
+import { encodeVersionId, nullVersionId, versionRandomBytes, writeVersionId } from './ids.ts';
 import { birthBytes, decodeBirth } from './keys.ts';
 import type { Checksum, Extent, ObjectPart, ObjectVersion, VersionDraft } from './namespace.ts';
 import type { Owners } from './owners.ts';
@@ -108,9 +108,14 @@ export class Head implements VersionFlags {
     this.checksum = readChecksumKind(reader);
   }
 
-  get versionId(): string {
+  versionIdText(): string {
     if (this.isNull) return nullVersionId;
     return encodeVersionId(this.birth, this.birthAt, this.buffer, this.randomAt);
+  }
+
+  /** The same, which is not 'null', from the beginning of `target`. */
+  writeVersionId(target: Buffer): void {
+    writeVersionId(target, this.birth, this.birthAt, this.buffer, this.randomAt);
   }
 
   get etag(): string {
@@ -218,7 +223,7 @@ export function decodeVersion(
     const parts = readItems(reader, readObjectPart);
     const version: Writable<StoredVersion> = {
       key,
-      versionId: head.versionId,
+      versionId: head.versionIdText(),
       sequence: decodeBirth(birth).sequence,
       isDeleteMarker: head.isDeleteMarker,
       size: head.size,

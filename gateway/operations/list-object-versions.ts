@@ -93,7 +93,7 @@ class Versions extends ListedLines {
     lines.raw(line.isDeleteMarker ? markerOpening : versionOpening);
     this.writeName(lines, line.key);
     lines.raw(keyToVersionId);
-    lines.text(line.versionId);
+    lines.utf8(line.versionId);
     lines.raw((line.isLatest ? latestToDate : olderToDate).of(line.modifiedMs));
     if (line.isDeleteMarker) {
       lines.raw(this.dateToEnd.of(ownerId));

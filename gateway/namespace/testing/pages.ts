@@ -9,16 +9,20 @@ import type {
   VersionListQuery,
 } from '../namespace.ts';
 
-export type Line = Omit<ListedObject, 'key' | 'digest'> & { readonly key: string };
+export type Line = Omit<ListedObject, 'key' | 'versionId' | 'digest'> & {
+  readonly key: string;
+  readonly versionId: string;
+};
 
 class Lines implements ListVisitor {
   readonly items: Line[] = [];
   readonly commonPrefixes: string[] = [];
 
   object(line: ListedObject): void {
-    const { versionId, isDeleteMarker, isLatest, size, etag } = line;
+    const { isDeleteMarker, isLatest, size, etag } = line;
+    const [key, versionId] = [line.key.toString(), line.versionId.toString()];
     const { modifiedMs, ownerId, storageClass, checksum } = line;
-    const head = { key: line.key.toString(), versionId, isDeleteMarker, isLatest, size, etag };
+    const head = { key, versionId, isDeleteMarker, isLatest, size, etag };
     this.items.push({ ...head, modifiedMs, ownerId, storageClass, checksum });
   }
 
