@@ -3,28 +3,26 @@
  * thousand of them needs no object for each. A row's value begins where its key ends.
  */
 
+const placesPerRow = 3;
+const firstRows = 16;
 /** What short keys with short values take; the buffer grows where this is too little. */
 const expectedRowBytes = 96;
-const maxFirstBytes = 128 * 1024;
-const placesPerRow = 3;
 
 export class PackedRows {
   /** Behind the last row it is nobody's. */
-  bytes: Buffer;
-  private view: DataView;
+  bytes: Buffer = Buffer.allocUnsafe(firstRows * expectedRowBytes);
+  private view = viewOf(this.bytes);
   private length = 0;
+  /** Where each key begins, where its value does, and where that ends. */
+  private places = new Int32Array(firstRows * placesPerRow);
+  private rows = 0;
   private readonly keySource = new Source();
   private readonly valueSource = new Source();
-  /** Where each key begins, where its value does, and where that ends. */
-  private places: Int32Array;
-  private rows = 0;
 
-  /** @param expectedRows more of them only take longer */
-  constructor(expectedRows: number) {
-    const firstBytes = Math.min(expectedRows * expectedRowBytes, maxFirstBytes);
-    this.bytes = Buffer.allocUnsafe(Math.max(firstBytes, 0));
-    this.view = viewOf(this.bytes);
-    this.places = new Int32Array(placesPerRow * Math.max(expectedRows, 0));
+  /** Memory is kept for the rows that come next. */
+  clear(): void {
+    this.length = 0;
+    this.rows = 0;
   }
 
   get count(): number {

@@ -33,8 +33,8 @@ export interface Table {
   get(key: Uint8Array): Buffer | undefined;
   has(key: Uint8Array): boolean;
   range(query: RangeQuery): Row[];
-  /** As `range`, for walks over so many rows that an object for each is felt. */
-  packed(query: RangeQuery): PackedRows;
+  /** As `range`, into `rows`, for walks over so many that an object for each is felt. */
+  packed(query: RangeQuery, rows: PackedRows): void;
   /** As `range`, without reading the values. */
   keys(query: RangeQuery): Buffer[];
 }

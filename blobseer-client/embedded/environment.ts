@@ -101,9 +101,9 @@ class LmdbTable implements Table {
     return rows;
   }
 
-  packed(query: RangeQuery): PackedRows {
-    const rows = this.packing.read(rangeOptions(query));
-    if (!this.isSealed) return rows;
+  packed(query: RangeQuery, rows: PackedRows): void {
+    this.packing.read(rangeOptions(query), rows);
+    if (!this.isSealed) return;
     const { bytes } = rows;
     for (let row = 0; row < rows.count; row += 1) {
       const end = rows.valueEnd(row) - crcBytes;
@@ -113,7 +113,6 @@ class LmdbTable implements Table {
       if (!isWhole) throw this.damaged(rows.key(row));
       rows.shortenValue(row, crcBytes);
     }
-    return rows;
   }
 
   keys(query: RangeQuery): Buffer[] {

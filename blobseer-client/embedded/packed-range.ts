@@ -10,7 +10,7 @@ type RangeOptions = Parameters<Database<void, Uint8Array>['getRange']>[0] & obje
 
 /** Where keys have an encoder, what `lmdb` takes for a beginning that is not given is not the least. */
 const leastKey = Buffer.from([0]);
-const noRows = new PackedRows(0);
+const noRows = new PackedRows();
 
 export class PackedRange {
   private readonly database: Database<void, Uint8Array>;
@@ -40,8 +40,8 @@ export class PackedRange {
     this.database = root.openDB<void, Uint8Array>(name, options);
   }
 
-  read(options: RangeOptions): PackedRows {
-    const rows = new PackedRows(options.limit ?? 0);
+  read(options: RangeOptions, rows: PackedRows): void {
+    rows.clear();
     if (options.reverse !== true) options.start ??= leastKey;
     else if (options.end === undefined) {
       options.end = leastKey;
@@ -51,6 +51,5 @@ export class PackedRange {
     const walk = this.database.getRange(options)[Symbol.iterator]();
     while (walk.next().done !== true);
     this.rows = noRows;
-    return rows;
   }
 }

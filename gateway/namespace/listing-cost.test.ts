@@ -12,10 +12,9 @@ function counting(table: Table, count: (rows: number) => void): Table {
   const packed = table.packed.bind(table);
   const keys = table.keys.bind(table);
   return Object.assign(table, {
-    packed(query: RangeQuery): PackedRows {
-      const rows = packed(query);
+    packed(query: RangeQuery, rows: PackedRows): void {
+      packed(query, rows);
       count(rows.count);
-      return rows;
     },
     keys(query: RangeQuery): Buffer[] {
       const found = keys(query);

@@ -1,6 +1,6 @@
 /** ListObjects and ListObjectVersions: pages of entries, and of version rows. */
 import type { Buckets } from './buckets.ts';
-import { Span } from './bytes.ts';
+import { noBytes, Span } from './bytes.ts';
 import { type Context, invalidArgument } from './context.ts';
 import { decodeVersionId, isVersionId, nullVersionId } from './ids.ts';
 import {
@@ -74,7 +74,7 @@ export class ObjectListing {
     const newer = within && this.newerThan(bucketId, query.after, within);
     const previous = new Span();
     if (newer !== undefined) previous.moveTo(newer, 0, newer.length);
-    const { count, isTruncated, last, lastItem } = rollUp({
+    const { count, isTruncated, last, isLastItem } = rollUp({
       start: bounds.start,
       end: bounds.end,
       prefix: bounds.prefix,
@@ -91,11 +91,14 @@ export class ObjectListing {
         previous.moveTo(key.bytes, key.start, key.end);
         visitor.object(line);
       },
-      commonPrefix: (prefix) => visitor.commonPrefix(prefix),
+      commonPrefix(prefix) {
+        // What comes next is another key, and the rows of the one before may be gone.
+        previous.moveTo(noBytes, 0, 0);
+        visitor.commonPrefix(prefix);
+      },
     });
-    if (lastItem === undefined) return { count, isTruncated, last, lastVersionId: '' };
-    line.readVersion(lastItem.rows, lastItem.row);
-    return { count, isTruncated, last, lastVersionId: line.versionIdText() };
+    // The line still stands on it.
+    return { count, isTruncated, last, lastVersionId: isLastItem ? line.versionIdText() : '' };
   }
 
   /** The first row key behind the version that a marker names; undefined where it names none. */

@@ -17,7 +17,7 @@ const birth = Buffer.from([255, 255, 255, 255, 255, 1, 255, 255]);
 const random = Buffer.from([1, 2, 3, 4]);
 
 function lineOf(entry: Buffer, owners: Owners): ListedLine {
-  const rows = new PackedRows(1);
+  const rows = new PackedRows();
   rows.addKey(Buffer.from('in front'), 0, 8);
   rows.addValue(entry, entry.length);
   const line = new ListedLine(owners);

@@ -3,7 +3,7 @@
  * common prefix rolled up into one line and then skipped by seeking behind it, so that a listing
  * costs what it answers and not what lies between.
  */
-import type { PackedRows, Table } from '../../blobseer-client/index.ts';
+import { PackedRows, type Table } from '../../blobseer-client/index.ts';
 import { Span } from './bytes.ts';
 import { justAfter, successor } from './keys.ts';
 
@@ -42,8 +42,8 @@ export interface RolledUp {
   readonly isTruncated: boolean;
   /** The last line, a key or a common prefix; '' where there is none. */
   readonly last: string;
-  /** Its row; undefined where it is a common prefix, or there is none. */
-  readonly lastItem: { readonly rows: PackedRows; readonly row: number } | undefined;
+  /** False where it is a common prefix, or there is none. */
+  readonly isLastItem: boolean;
 }
 
 /** Where the common prefix ends that a key is rolled up into; -1 where it stands for itself. */
@@ -64,34 +64,47 @@ export function commonPrefixEnd(
   return -1;
 }
 
+/**
+ * Those of the walk before, kept since large memory that is made for each makes the garbage collector run. A
+ * walk has two, which are filled in turns: the last line may lie in the batch before.
+ */
+let spareBatches: Batches | undefined;
+const maxSpareBytes = 256 * 1024;
+
 export function rollUp(walk: RollUp): RolledUp {
+  const batches = spareBatches ?? [new PackedRows(), new PackedRows()];
+  spareBatches = undefined;
+  const rolledUp = rollUpWith(walk, batches);
+  if (batches.every(({ bytes }) => bytes.length <= maxSpareBytes)) spareBatches = batches;
+  return rolledUp;
+}
+
+type Batches = readonly [PackedRows, PackedRows];
+
+function rollUpWith(walk: RollUp, batches: Batches): RolledUp {
   const { table, end, prefix, delimiter, limit, key } = walk;
   /** What the row before was rolled up into: those behind it that share it are skipped. */
   const rolled = new Span();
   let count = 0;
+  let [rows, other] = batches;
   let lastRows: PackedRows | undefined;
   let lastRow = 0;
   const ended = (isTruncated: boolean): RolledUp => {
-    if (lastRows === undefined) return { count, isTruncated, last: '', lastItem: undefined };
+    if (lastRows === undefined) return { count, isTruncated, last: '', isLastItem: false };
     walk.moveKey(lastRows, lastRow);
     const prefixEnd = commonPrefixEnd(key, prefix.length, delimiter);
-    if (prefixEnd < 0) {
-      const lastItem = { rows: lastRows, row: lastRow };
-      return { count, isTruncated, last: key.toString(), lastItem };
-    }
-    key.moveTo(key.bytes, key.start, prefixEnd);
-    return { count, isTruncated, last: key.toString(), lastItem: undefined };
+    const isLastItem = prefixEnd < 0;
+    if (!isLastItem) key.moveTo(key.bytes, key.start, prefixEnd);
+    return { count, isTruncated, last: key.toString(), isLastItem };
   };
   let next: Buffer | undefined = walk.start;
   let batchRows = firstBatchRows;
   while (limit > 0 && next !== undefined && Buffer.compare(next, end) < 0) {
     // One row more than is wanted tells whether the listing is truncated.
     const wanted = Math.min(limit + 1 - count, maxBatchRows);
-    const rows: PackedRows = table.packed({
-      start: next,
-      end,
-      limit: delimiter.length === 0 ? wanted : Math.min(wanted, batchRows),
-    });
+    const batchLimit = delimiter.length === 0 ? wanted : Math.min(wanted, batchRows);
+    [rows, other] = [other, rows];
+    table.packed({ start: next, end, limit: batchLimit }, rows);
     if (rows.count === 0) break;
     next = justAfter(rows.key(rows.count - 1));
     const linesBefore = count;

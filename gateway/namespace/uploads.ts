@@ -118,7 +118,7 @@ export class Uploads {
       return { items, commonPrefixes, isTruncated: false, last: '', lastUploadId: '' };
     }
     const key = new Span();
-    const { isTruncated, last, lastItem } = rollUp({
+    const { isTruncated, last, isLastItem } = rollUp({
       ...bounds,
       table: this.context.tables.uploads,
       limit,
@@ -131,7 +131,7 @@ export class Uploads {
       },
       commonPrefix: (common) => void commonPrefixes.push(common.toString()),
     });
-    const lastUploadId = lastItem === undefined ? '' : (items.at(-1)?.uploadId ?? '');
+    const lastUploadId = isLastItem ? (items.at(-1)?.uploadId ?? '') : '';
     return { items, commonPrefixes, isTruncated, last, lastUploadId };
   }
 

@@ -37,6 +37,30 @@ export function listingsContract(open: OpenSubject): void {
   );
 
   test(
+    'the newest version is told between common prefixes that take several reads',
+    onSubject(open, async (subject) => {
+      const { namespace, commit } = subject;
+      const bucket = await makeBucket(subject, 'bucket', 'Enabled');
+      const names = [
+        'a',
+        ...Array.from({ length: 40 }, (_, n) => `b/${n}`),
+        'c/1',
+        'c/2',
+        'd',
+        'e',
+      ];
+      await commit((t) => {
+        for (const name of names) namespace.putVersion(t, bucket, name, draftOf(1));
+      });
+      const query = { ...everything, delimiter: '/', afterVersionId: '' };
+      const page = versionsPage(namespace, bucket.id, query);
+      assert.deepEqual(page.commonPrefixes, ['b/', 'c/']);
+      const latest = page.items.map((item) => `${item.key} ${item.isLatest}`);
+      assert.deepEqual(latest, ['a true', 'd true', 'e true']);
+    }),
+  );
+
+  test(
     'paging through versions that are deleted meanwhile leaves none out',
     onSubject(open, async (subject) => {
       const { namespace, commit } = subject;

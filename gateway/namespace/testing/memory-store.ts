@@ -4,7 +4,7 @@
  */
 import {
   maxTableKeyBytes,
-  PackedRows,
+  type PackedRows,
   type RangeQuery,
   type Row,
   type Store,
@@ -40,13 +40,12 @@ class MemoryTable implements Table {
     return rows.map(({ key, value }) => ({ key: Buffer.from(key), value: Buffer.from(value) }));
   }
 
-  packed(query: RangeQuery): PackedRows {
-    const rows = new PackedRows(query.limit);
+  packed(query: RangeQuery, rows: PackedRows): void {
+    rows.clear();
     for (const { key, value } of this.range(query)) {
       rows.addKey(key, 0, key.length);
       rows.addValue(value, value.length);
     }
-    return rows;
   }
 
   keys(query: RangeQuery): Buffer[] {
