@@ -1,7 +1,7 @@
 /** The forms that the answers of several operations share: documents, times, ETags, owners. */
 import type { Bucket, Namespace } from '../namespace/namespace.ts';
 import { anonymousId, anonymousName, ownerOf } from '../s3/acl.ts';
-import { documentAround } from '../s3/markup-bytes.ts';
+import { closeDocument, type MarkupBytes } from '../s3/markup-bytes.ts';
 import { type Child, document, element, type Fragment } from '../s3/xml.ts';
 import type { ListedLines } from './listed-lines.ts';
 import type { S3Response } from './operation.ts';
@@ -15,17 +15,34 @@ export function xmlAnswer(root: string, ...children: readonly Child[]): S3Respon
   };
 }
 
+/** Shorter documents have memory of their own. */
+const lentFromBytes = 32 * 1024;
+
 /** The same with lines behind that are bytes already. */
 export function xmlListAnswer(
   root: string,
   before: readonly Child[],
   { lines, commonPrefixes }: ListedLines,
 ): S3Response {
-  return {
-    status: 200,
-    headers: { 'Content-Type': 'application/xml' },
-    body: documentAround(root, before, lines, commonPrefixes),
-  };
+  closeDocument(root, before, lines, commonPrefixes);
+  const { length } = lines.written();
+  const headers = { 'Content-Type': 'application/xml' };
+  if (length >= lentFromBytes) {
+    return {
+      status: 200,
+      headers: { ...headers, 'Content-Length': String(length) },
+      body: lent(lines),
+    };
+  }
+  const body = Buffer.from(lines.written());
+  lines.giveBack();
+  return { status: 200, headers, body };
+}
+
+/** Who asks for more has sent what there is, and who does not may still look at it. */
+async function* lent(document: MarkupBytes): AsyncGenerator<Buffer> {
+  yield document.written();
+  document.giveBack();
 }
 
 export function noContent(headers: Readonly<Record<string, string>> = {}): S3Response {

@@ -155,3 +155,25 @@ test('a deleted key is not listed', async () => {
   await gateway.call('DeleteObject', { bucket: versioned, key: 'k' });
   assert.deepEqual(keysOf(await list(2, {}, versioned)), []);
 });
+
+test('a listing that is being sent is not written over, even by one whose client left', async () => {
+  const many = await gateway.bucket();
+  const names = Array.from({ length: 200 }, (_, number) => `${number}-`.padEnd(200, 'x'));
+  for (const name of names) await gateway.put(many, name, '');
+  const begin = async (prefix: string) => {
+    const query = { 'list-type': '2', prefix };
+    const { body } = await gateway.start('ListObjectsV2', { bucket: many, query });
+    assert.ok(body !== undefined && typeof body !== 'string' && !Buffer.isBuffer(body));
+    const pieces = body[Symbol.asyncIterator]();
+    const piece = (await pieces.next()).value as Buffer;
+    return { pieces, piece, before: piece.toString() };
+  };
+  const [left, slow] = [await begin(''), await begin('1')];
+  await left.pieces.return?.();
+  const later = await begin('');
+  for (const { piece, before } of [left, slow, later]) assert.equal(piece.toString(), before);
+  assert.equal((await slow.pieces.next()).done, true);
+  const last = await begin('1');
+  assert.equal(last.piece.buffer, slow.piece.buffer, 'memory that is free is used again');
+  assert.equal(last.before, slow.before);
+});

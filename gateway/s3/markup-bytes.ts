@@ -14,6 +14,8 @@ export interface ByteRange {
 }
 
 const firstBytes = 64 * 1024;
+/** What a listing tells in front of its lines, where its names are not very long. */
+const frontBytes = 1024;
 /** Of a code unit in UTF-8. */
 const maxUnitBytes = 3;
 /** Of an integer that is exact. */
@@ -48,18 +50,20 @@ for (const leading of [0xc2, 0xef]) isPlain[leading] = 0;
 const isUnreserved = byteTable((text) => encodeUri(text, { keepSlash: true }) === text, 0);
 
 /**
- * Buffers of answers that are finished. A new one of that size is memory which the system must clear, and
- * two are used at a time at most.
+ * Buffers that were given back: large ones that are made for each answer make the garbage collector run
+ * through the whole heap, since it counts their bytes.
  */
 const spares: Buffer[] = [];
-const maxSpares = 2;
+const maxSpares = 4;
 const maxSpareBytes = 1024 * 1024;
 const noBytes = Buffer.alloc(0);
 
 export class MarkupBytes {
   private bytes: Buffer = noBytes;
   private view = viewOf(noBytes);
-  private length = 0;
+  /** Room in front, for what is known last. */
+  private start = frontBytes;
+  private length = frontBytes;
 
   /** Finished markup. */
   raw(markup: Uint8Array): void {
@@ -133,17 +137,31 @@ export class MarkupBytes {
     this.length = at + digits;
   }
 
-  get size(): number {
-    return this.length;
+  /** All that `other` has, which is done then. */
+  append(other: MarkupBytes): void {
+    this.raw(other.written());
+    other.giveBack();
   }
 
-  /** Moves all that was written to `target`; the writer is done. */
-  moveTo(target: Buffer, at: number): void {
-    this.bytes.copy(target, at, 0, this.length);
+  /** A finished text in front of all that is there. */
+  prepend(markup: string): void {
+    const count = Buffer.byteLength(markup);
+    if (count > this.start) this.grow(this.length, count);
+    this.start -= count;
+    this.bytes.write(markup, this.start);
+  }
+
+  /** A view, until it is given back. */
+  written(): Buffer {
+    return this.bytes.subarray(this.start, this.length);
+  }
+
+  /** Nobody looks at it any more; the writer is done. */
+  giveBack(): void {
     const { length } = this.bytes;
     if (length > 0 && length <= maxSpareBytes && spares.length < maxSpares) spares.push(this.bytes);
     this.bytes = noBytes;
-    this.length = 0;
+    this.length = this.start;
   }
 
   /** Where the next `count` bytes go. */
@@ -152,13 +170,15 @@ export class MarkupBytes {
     return this.length;
   }
 
-  private grow(least: number): void {
-    const spare = this.length === 0 ? spares.pop() : undefined;
+  private grow(least: number, front = 0): void {
+    const spare = this.bytes.length === 0 ? spares.pop() : undefined;
     const larger =
-      spare !== undefined && spare.length >= least
+      spare !== undefined && spare.length >= least + front
         ? spare
-        : Buffer.allocUnsafe(Math.max(firstBytes, 2 * this.bytes.length, least));
-    this.bytes.copy(larger, 0, 0, this.length);
+        : Buffer.allocUnsafe(Math.max(firstBytes, 2 * this.bytes.length, least + front));
+    this.written().copy(larger, this.start + front);
+    this.start += front;
+    this.length += front;
     this.bytes = larger;
     this.view = viewOf(larger);
   }
@@ -168,24 +188,14 @@ function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
 }
 
-/** `document` whose last children are bytes already. */
-export function documentAround(
+/** Makes lines a document: `before` and they are its children, and `others` behind them. */
+export function closeDocument(
   root: string,
   before: readonly Child[],
-  ...lines: readonly MarkupBytes[]
-): Buffer {
-  const opening = Buffer.from(documentOpening(root, before));
-  const closing = `</${root}>`;
-  let at = opening.length;
-  const whole = Buffer.allocUnsafe(
-    lines.reduce((sum, { size }) => sum + size, at + closing.length),
-  );
-  opening.copy(whole);
-  for (const piece of lines) {
-    const { size } = piece;
-    piece.moveTo(whole, at);
-    at += size;
-  }
-  whole.write(closing, at);
-  return whole;
+  lines: MarkupBytes,
+  ...others: readonly MarkupBytes[]
+): void {
+  for (const other of others) lines.append(other);
+  lines.raw(Buffer.from(`</${root}>`));
+  lines.prepend(documentOpening(root, before));
 }
