@@ -50,16 +50,15 @@ export interface App {
 export function createApp(parts: AppParts): App {
   const { services, limits, log, hostId, health } = parts;
   const { config, clock } = services;
-  const turns = new Turns();
-  const koa = new Koa<ExchangeState>();
+  const failed = (err: unknown) => log.debug({ err }, 'connection failed');
+  const turns = new Turns(failed);
+  const koa = new Steps();
   koa.use(context({ clock, hostId, limits, trust: proxyTrust(config), log, turns }));
   koa.use(renderErrors({ log, limits }));
   koa.use(ownPaths({ domains: config.domains, health, limits }));
   koa.use(s3(parts));
-  // Reached only when a socket fails beside the pipeline: there is nobody to answer.
-  koa.context.onerror = (error: Error | null) => {
-    if (error !== null && error !== undefined) log.debug({ err: error }, 'connection failed');
-  };
+  // Reached only when a step fails that errors are not rendered for: there is nobody to answer.
+  koa.context.onerror = failed;
   const handle = koa.callback();
   // Counted, not collected: nobody asks which ones they are.
   let running = 0;
@@ -79,6 +78,23 @@ export function createApp(parts: AppParts): App {
       if (running > 0) await new Promise<void>((resolve) => idleWaiters.push(resolve));
     },
   };
+}
+
+/**
+ * Koa without what it does around the steps: answers are written by pipeline/respond.ts, and that a
+ * connection fails under an answer is seen by pipeline/turns.ts, which has a listener there anyway.
+ */
+class Steps extends Koa<ExchangeState> {
+  async handleRequest(
+    ctx: Koa.ParameterizedContext<ExchangeState>,
+    steps: (ctx: Koa.ParameterizedContext<ExchangeState>) => Promise<void>,
+  ): Promise<void> {
+    try {
+      await steps(ctx);
+    } catch (error) {
+      ctx.onerror(error as Error);
+    }
+  }
 }
 
 function s3(parts: AppParts): Koa.Middleware<ExchangeState> {

@@ -31,8 +31,6 @@ export function context(parts: {
 }): Middleware<ExchangeState> {
   const { clock, hostId, limits, trust, log, turns } = parts;
   return async (ctx, next) => {
-    // Answers are written by pipeline/respond.ts, not by koa.
-    ctx.respond = false;
     const identity = { requestId: newRequestId(clock), hostId, startedMs: clock.nowMs() };
     const exchange = new Exchange(ctx.req, ctx.res, identity, limits, trust);
     ctx.state.exchange = exchange;

@@ -28,6 +28,12 @@ interface Line {
 
 export class Turns {
   readonly #lines = new WeakMap<Duplex, Line>();
+  readonly #failed: (error: Error) => void;
+
+  /** `failed` is told of connections that break under an answer. */
+  constructor(failed: (error: Error) => void) {
+    this.#failed = failed;
+  }
 
   /** Begins the request when those in front of it are answered: at once, mostly. */
   take(req: IncomingMessage, res: ServerResponse, begin: () => void): void {
@@ -77,7 +83,10 @@ export class Turns {
     line.running = turn;
     const { res } = turn;
     // 'close' comes behind 'finish' too, when Node has closed the connection or kept it.
-    res?.on('close', () => this.#next(socket, line));
+    res?.on('close', () => {
+      if (!res.writableFinished && socket.errored) this.#failed(socket.errored);
+      this.#next(socket, line);
+    });
     turn.begin();
   }
 
