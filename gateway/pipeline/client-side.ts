@@ -59,7 +59,7 @@ export interface Peer {
 
 export function clientSide(headers: Headers, peer: Peer, trust: ProxyTrust): ClientSide {
   const host = headers.get('host');
-  const peerAddress = peer.address === undefined ? undefined : plainAddress(peer.address);
+  const peerAddress = peer.address === undefined ? undefined : plainPeer(peer.address);
   if (peerAddress === undefined || !trust.trusts(peerAddress)) {
     const { encrypted: secure } = peer;
     return { host, hosts: listOf(host), publicHost: host, secure, address: peerAddress };
@@ -114,6 +114,14 @@ function forwardedAddress(text: string | undefined, peer: string, trust: ProxyTr
     if (!trust.trusts(address)) break;
   }
   return nearest;
+}
+
+/** The last peer's: one after another are requests of the same one, or of the same proxy. */
+let lastPeer: { readonly text: string; readonly plain: string | undefined } | undefined;
+
+function plainPeer(text: string): string | undefined {
+  if (lastPeer?.text !== text) lastPeer = { text, plain: plainAddress(text) };
+  return lastPeer.plain;
 }
 
 /**

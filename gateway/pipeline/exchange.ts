@@ -30,6 +30,8 @@ export interface ExchangeLimits {
   readonly bodyQueueBytes: number;
 }
 
+const noHeaders: Readonly<Record<string, string>> = {};
+
 export class Exchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
@@ -46,7 +48,7 @@ export class Exchange {
   readonly expectsContinue: boolean;
   readonly logFields: LogFields = {};
   /** On the answer, whatever it is: a step's say that no operation and no error knows of. */
-  extraHeaders: Readonly<Record<string, string>> = {};
+  extraHeaders: Readonly<Record<string, string>> = noHeaders;
   /** Body bytes handed to the socket. */
   bytesOut = 0;
   readonly body: RequestBody;
@@ -68,7 +70,7 @@ export class Exchange {
     const peer = { address: req.socket.remoteAddress, encrypted: 'encrypted' in req.socket };
     this.client = clientSide(this.headers, peer, trust);
     this.target = splitTarget(req.url ?? '/');
-    this.expectsContinue = /^100-continue$/i.test(this.headers.get('expect') ?? '');
+    this.expectsContinue = this.headers.get('expect')?.toLowerCase() === '100-continue';
     this.body = new RequestBody(req, limits);
   }
 

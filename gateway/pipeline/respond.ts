@@ -13,43 +13,19 @@ const writeBytes = 256 * 1024;
 
 export const serverName = 'blobseer-s3';
 
-type Head = Record<string, string | number>;
+/** Name, value, name, value: such a list Node writes down as it stands. */
+type Head = (string | number)[];
+
+const lengthName = 'Content-Length';
 
 /** Throws what the body's source throws, and `ClientGone`. */
-export async function respond(
-  exchange: Exchange,
-  response: S3Response,
-  limits: Limits,
-): Promise<void> {
+export function respond(exchange: Exchange, response: S3Response, limits: Limits): Promise<void> {
   const { body } = response;
-  const head: Head = {
-    Server: serverName,
-    'x-amz-request-id': exchange.requestId,
-    'x-amz-id-2': exchange.hostId,
-    ...response.headers,
-    ...exchange.extraHeaders,
-  };
   if (body === undefined || typeof body === 'string' || Buffer.isBuffer(body)) {
     const bytes = typeof body === 'string' ? Buffer.from(body) : body;
-    if (bytes !== undefined) head['Content-Length'] = bytes.length;
-    else if (needsLength(exchange, response, head)) head['Content-Length'] = 0;
-    await writeWhole(
-      exchange,
-      response.status,
-      head,
-      hasBody(exchange, response) ? bytes : undefined,
-      limits,
-    );
-    return;
+    return writeWhole(exchange, response, bytes, limits);
   }
-  const pieces = body[Symbol.asyncIterator]();
-  try {
-    if (hasBody(exchange, response))
-      await writeStream(exchange, response.status, head, pieces, limits);
-    else await writeWhole(exchange, response.status, head, undefined, limits);
-  } finally {
-    await pieces.return?.();
-  }
+  return writePieces(exchange, response, body[Symbol.asyncIterator](), limits);
 }
 
 /** No body goes with HEAD, 204 and 304 (RFC 9110 sections 9.3.2, 15.3.5, 15.4.5). */
@@ -57,30 +33,43 @@ function hasBody(exchange: Exchange, { status }: S3Response): boolean {
   return exchange.method !== 'HEAD' && status !== 204 && status !== 304;
 }
 
-/** A HEAD without Content-Length says nothing of the length that a GET would have. */
-function needsLength(exchange: Exchange, response: S3Response, head: Head): boolean {
-  return hasBody(exchange, response) && !('Content-Length' in head);
+/** `length` is the body's where it is known here; else the response tells it, or nobody. */
+function headOf(exchange: Exchange, { headers }: S3Response, length: number | undefined): Head {
+  const { requestId, hostId, extraHeaders } = exchange;
+  const head: Head = ['Server', serverName, 'x-amz-request-id', requestId, 'x-amz-id-2', hostId];
+  for (const name in headers) {
+    if (length === undefined || name !== lengthName) head.push(name, headers[name] ?? '');
+  }
+  for (const name in extraHeaders) head.push(name, extraHeaders[name] ?? '');
+  if (length !== undefined) head.push(lengthName, length);
+  return head;
 }
 
 async function writeWhole(
   exchange: Exchange,
-  status: number,
-  head: Head,
+  response: S3Response,
   bytes: Buffer | undefined,
   limits: Limits,
 ): Promise<void> {
-  const { res } = exchange;
-  await readSmallBody(exchange, limits);
+  const { res, body } = exchange;
+  const { status, headers } = response;
+  const goesWithBody = hasBody(exchange, response);
+  // A HEAD without Content-Length says nothing of the length that a GET would have.
+  const isNothing = bytes === undefined && goesWithBody && headers[lengthName] === undefined;
+  const head = headOf(exchange, response, isNothing ? 0 : bytes?.length);
+  if (body.isPending) await readSmallBody(exchange, limits);
   if (exchange.isClientGone) throw new ClientGone();
-  exchange.bytesOut += bytes?.length ?? 0;
-  if (!exchange.body.isPending) {
-    res.writeHead(status, head).end(bytes);
+  const sent = goesWithBody ? bytes : undefined;
+  exchange.bytesOut += sent?.length ?? 0;
+  if (!body.isPending) {
+    res.writeHead(status, head).end(sent);
     return;
   }
-  res.writeHead(status, { ...head, Connection: 'close' });
-  if (bytes === undefined) res.flushHeaders();
-  else res.write(bytes);
-  await exchange.body.drain(limits.drainBytes, limits.drainTimeoutMs);
+  head.push('Connection', 'close');
+  res.writeHead(status, head);
+  if (sent === undefined) res.flushHeaders();
+  else res.write(sent);
+  await body.drain(limits.drainBytes, limits.drainTimeoutMs);
   res.end();
 }
 
@@ -90,15 +79,27 @@ async function writeWhole(
  * One that waits for 100 Continue was not told to send it.
  */
 async function readSmallBody({ body, expectsContinue }: Exchange, limits: Limits): Promise<void> {
-  if (!body.isPending || expectsContinue) return;
-  if (body.announcedBytes > limits.smallBodyBytes) return;
+  if (expectsContinue || body.announcedBytes > limits.smallBodyBytes) return;
   await body.drain(limits.smallBodyBytes, limits.smallBodyTimeoutMs);
+}
+
+async function writePieces(
+  exchange: Exchange,
+  response: S3Response,
+  pieces: AsyncIterator<Buffer>,
+  limits: Limits,
+): Promise<void> {
+  try {
+    if (hasBody(exchange, response)) await writeStream(exchange, response, pieces, limits);
+    else await writeWhole(exchange, response, undefined, limits);
+  } finally {
+    await pieces.return?.();
+  }
 }
 
 async function writeStream(
   exchange: Exchange,
-  status: number,
-  head: Head,
+  response: S3Response,
   pieces: AsyncIterator<Buffer>,
   limits: Limits,
 ): Promise<void> {
@@ -106,7 +107,9 @@ async function writeStream(
   let piece = await pieces.next();
   if (exchange.isClientGone) throw new ClientGone();
   const isUnread = exchange.body.isPending;
-  res.writeHead(status, isUnread ? { ...head, Connection: 'close' } : head);
+  const head = headOf(exchange, response, undefined);
+  if (isUnread) head.push('Connection', 'close');
+  res.writeHead(response.status, head);
   while (piece.done !== true) {
     const bytes = piece.value;
     for (let at = 0; at < bytes.length; at += writeBytes) {
@@ -117,7 +120,7 @@ async function writeStream(
     piece = await pieces.next();
     if (exchange.isClientGone) throw new ClientGone();
   }
-  const promised = head['Content-Length'];
+  const promised = response.headers[lengthName];
   if (promised !== undefined && Number(promised) !== exchange.bytesOut) {
     throw new Error(`the answer has ${exchange.bytesOut} bytes instead of ${promised}`);
   }

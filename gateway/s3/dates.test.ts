@@ -11,11 +11,14 @@ test('times in lists in milliseconds, in headers in seconds', () => {
   assert.equal(wholeSeconds(1999), 1);
 });
 
-test('times in lists are what Date makes of them', () => {
+test('times in lists and headers are what Date makes of them', () => {
   const times = fc.integer({ min: -(2 ** 46), max: 2 ** 47 });
   fc.assert(
     fc.property(fc.array(times), (list) => {
-      for (const time of list) assert.equal(isoDate(time), new Date(time).toISOString());
+      for (const time of list) {
+        assert.equal(isoDate(time), new Date(time).toISOString());
+        assert.equal(httpDate(time), new Date(time).toUTCString());
+      }
     }),
   );
   assert.throws(() => isoDate(Number.NaN), RangeError);

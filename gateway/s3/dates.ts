@@ -17,11 +17,16 @@ export function isoDate(timeMs: number): string {
     };
   }
   const inDay = timeMs - number * dayMs;
+  const milliseconds = String(Math.floor(inDay % secondMs)).padStart(3, '0');
+  return `${lastDay.text}${clockTime(inDay)}.${milliseconds}Z`;
+}
+
+/** 12:34:56 */
+function clockTime(inDay: number): string {
   const hours = twoDigits[Math.floor(inDay / hourMs)];
   const minutes = twoDigits[Math.floor((inDay % hourMs) / minuteMs)];
   const seconds = twoDigits[Math.floor((inDay % minuteMs) / secondMs)];
-  const milliseconds = String(Math.floor(inDay % secondMs)).padStart(3, '0');
-  return `${lastDay.text}${hours}:${minutes}:${seconds}.${milliseconds}Z`;
+  return `${hours}:${minutes}:${seconds}`;
 }
 
 const zero = 0x30;
@@ -91,9 +96,17 @@ function writeTwoDigits(target: Uint8Array, at: number, value: number): void {
   target[at + 1] = zero + value - tens * 10;
 }
 
+/** The day of the last header, 'Sat, 31 Jan 2026 '. */
+let lastHeaderDay = { number: Number.NaN, text: '' };
+
 /** For headers: Sat, 31 Jan 2026 12:34:56 GMT (RFC 9110 section 5.6.7, IMF-fixdate). */
 export function httpDate(timeMs: number): string {
-  return new Date(timeMs).toUTCString();
+  const number = Math.floor(timeMs / dayMs);
+  if (number !== lastHeaderDay.number) {
+    const text = new Date(number * dayMs).toUTCString().slice(0, -'hh:mm:ss GMT'.length);
+    lastHeaderDay = { number, text };
+  }
+  return `${lastHeaderDay.text}${clockTime(timeMs - number * dayMs)} GMT`;
 }
 
 /** Conditions are compared in whole seconds, which is all that a header carries. */

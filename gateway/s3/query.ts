@@ -16,7 +16,7 @@ const absoluteForm = /^https?:\/\/[^/?]*/i;
 
 /** Splits a request target as it came over the wire; the absolute form (RFC 9112 section 3.2.2) too. */
 export function splitTarget(rawUrl: string): Target {
-  const target = rawUrl.replace(absoluteForm, '');
+  const target = rawUrl.startsWith('/') ? rawUrl : rawUrl.replace(absoluteForm, '');
   const mark = target.indexOf('?');
   const rawPath = mark === -1 ? target : target.slice(0, mark);
   return {
