@@ -68,8 +68,7 @@ export type Authenticated =
 
 /** Throws S3Error for everything that is neither anonymous nor verified. */
 export function authenticate(input: AuthenticateInput): Authenticated {
-  refuseRepeats(input.rawHeaders);
-  const headers = canonicalHeaderValues(input.rawHeaders);
+  const headers = canonicalHeaderValues(input.rawHeaders, refuseRepeat);
   const parameters = canonicalParameters(input.rawQuery);
   if (input.sigv2) {
     const mechanism = mechanismOf(headers, parameters);
@@ -89,22 +88,27 @@ export function authenticate(input: AuthenticateInput): Authenticated {
     throw new S3Error('InvalidAccessKeyId', { fields: { AWSAccessKeyId: claim.accessKey } });
   }
   const key = input.signingKeys.find(claim.accessKey, credentials.secret, claim.scope);
-  const { dateLine, host } = verify(input, claim, headers, parameters, key.hmac);
+  const { dateLine, signedHost } = verify(input, claim, headers, parameters, key.hmac);
   input.signingKeys.remember(key);
 
-  const { identity } = credentials;
   const { payload } = claim;
-  if (payload.kind !== 'streaming-signed' && payload.kind !== 'streaming-signed-trailer') {
-    return { kind: 'signed', identity, payload, ...host };
+  // Field by field: each object with a spread in it has a shape that no other has.
+  const signed: Writable<Signed> = { kind: 'signed', identity: credentials.identity, payload };
+  if (signedHost !== undefined) signed.signedHost = signedHost;
+  if (payload.kind === 'streaming-signed' || payload.kind === 'streaming-signed-trailer') {
+    signed.chunkSigner = new ChunkSigner(key.hmac, dateLine, claim.scope, claim.signature);
   }
-  const chunkSigner = new ChunkSigner(key.hmac, dateLine, claim.scope, claim.signature);
-  return { kind: 'signed', identity, payload, chunkSigner, ...host };
+  return signed;
 }
+
+type Signed = Extract<Authenticated, { readonly kind: 'signed' }>;
+type Writable<T> = { -readonly [Name in keyof T]: T[Name] };
 
 interface Verified {
   /** The one that the signature was made with. */
   readonly dateLine: string;
-  readonly host: { readonly signedHost?: string };
+  /** Where it is not the first of the hosts. */
+  readonly signedHost: string | undefined;
 }
 
 /**
@@ -123,13 +127,9 @@ function verify(
     claim.via === 'query' ? parameters.filter(([name]) => name !== 'X-Amz-Signature') : parameters,
   );
   const [host, ...otherHosts] = input.hosts ?? [];
-  const hosts: readonly Verified['host'][] = [
-    {},
-    ...otherHosts.map((signedHost) => ({ signedHost })),
-  ];
   let likeliest: { canonicalRequest: string; stringToSign: string } | undefined;
-  for (const other of hosts) {
-    const signed = withHost(headers, other.signedHost ?? host);
+  for (const signedHost of [undefined, ...otherHosts]) {
+    const signed = withHost(headers, signedHost ?? host);
     for (const path of signedPaths(input.rawPath)) {
       const canonical = canonicalRequest({
         method: input.method,
@@ -142,7 +142,7 @@ function verify(
       for (const dateLine of claim.dateLines) {
         const text = stringToSign(canonical, dateLine, claim.scope);
         if (signaturesEqual(signatureOf(signingKey, text), claim.signature)) {
-          return { dateLine, host: other };
+          return { dateLine, signedHost };
         }
         likeliest ??= { canonicalRequest: canonical, stringToSign: text };
       }
@@ -179,16 +179,9 @@ function signedPaths(rawPath: string): readonly string[] {
 /** Node's own `headers` object keeps one of several; who signs another one must not be believed. */
 const singleHeaders: readonly string[] = ['host', 'authorization', 'x-amz-date'];
 
-function refuseRepeats(rawHeaders: readonly Pair[]): void {
-  const seen = new Set<string>();
-  for (const [rawName] of rawHeaders) {
-    const name = rawName.toLowerCase();
-    if (!singleHeaders.includes(name)) continue;
-    if (seen.has(name)) {
-      throw new S3Error('InvalidRequest', { message: `The header ${name} must not be repeated.` });
-    }
-    seen.add(name);
-  }
+function refuseRepeat(name: string): void {
+  if (!singleHeaders.includes(name)) return;
+  throw new S3Error('InvalidRequest', { message: `The header ${name} must not be repeated.` });
 }
 
 /**

@@ -26,8 +26,9 @@ export interface SignerInput {
 const maxKept = 1000;
 /** Anybody can send a text of his own in every request: only those of usual length are kept. */
 const maxKeptLength = 512;
-/** By region and the text in front of the signature; only those that were read without fault. */
+/** By the text in front of the signature, for one region; only those that were read without fault. */
 const kept = new Map<string, Signer>();
+let keptRegion: string | undefined;
 
 const signatureName = 'Signature=';
 
@@ -36,7 +37,11 @@ export function readSigner(input: SignerInput): { signer: Signer; signature: str
   const { authorization, region, day } = input;
   const at = authorization.lastIndexOf(signatureName);
   const signature = authorization.slice(at + signatureName.length).trimEnd();
-  const name = `${region} ${authorization.slice(0, at)}`;
+  const name = authorization.slice(0, at);
+  if (region !== keptRegion) {
+    kept.clear();
+    keptRegion = region;
+  }
   const known = kept.get(name);
   if (known?.scope.date === day && !signature.includes(',')) return { signer: known, signature };
 

@@ -69,8 +69,7 @@ export function mechanismOf(
   const authorization = headers.get('authorization');
   const isPresigned = presignedMarks.some((name) => hasParameter(parameters, name));
   const isVersion2Query = version2Marks.every((name) => hasParameter(parameters, name));
-  const mechanisms = [authorization !== undefined, isPresigned, isVersion2Query];
-  if (mechanisms.filter(Boolean).length > 1) {
+  if (Number(authorization !== undefined) + Number(isPresigned) + Number(isVersion2Query) > 1) {
     throw authorizationArgument(
       'Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature query string parameter or the Authorization header should be specified',
     );

@@ -28,17 +28,20 @@ export class SigningKeys {
 
   /** The key, from the cache or derived; derived ones are not kept until `remember`. */
   find(accessKey: string, secret: string, scope: Scope): SigningKey {
+    // Mostly the same user asks again: nothing has to be put together, or to move.
+    if (this.#newest?.isOf(accessKey, secret, scope) === true) return this.#newest;
     const name = `${accessKey}/${scope.date}/${scope.region}`;
     const known = this.#keys.get(name);
-    if (known?.isOf(secret) !== true) return new SigningKey(name, secret, scope);
-    // Mostly the same user asks again: nothing has to move.
-    if (known !== this.#newest) this.#putLast(known);
+    if (known?.isOf(accessKey, secret, scope) !== true) {
+      return new SigningKey(name, accessKey, secret, scope);
+    }
+    this.#putLast(known);
     return known;
   }
 
   /** Keeps a key that has proved itself, in place of that of a secret that was rotated. */
   remember(key: SigningKey): void {
-    if (this.#keys.get(key.name) === key) return;
+    if (key === this.#newest || this.#keys.get(key.name) === key) return;
     this.#putLast(key);
     if (this.#keys.size <= this.#maxKeys) return;
     const oldest = this.#keys.keys().next();
@@ -56,16 +59,25 @@ export class SigningKey {
   /** What the cache files it under. */
   readonly name: string;
   readonly hmac: HmacKey;
+  readonly #accessKey: string;
   readonly #secret: string;
+  readonly #scope: Scope;
 
-  constructor(name: string, secret: string, scope: Scope) {
+  constructor(name: string, accessKey: string, secret: string, scope: Scope) {
     this.name = name;
     this.hmac = deriveSigningKey(secret, scope);
+    this.#accessKey = accessKey;
     this.#secret = secret;
+    this.#scope = scope;
   }
 
   /** Both secrets are the namespace's own: no client can tell by the time that this takes. */
-  isOf(secret: string): boolean {
-    return this.#secret === secret;
+  isOf(accessKey: string, secret: string, { date, region }: Scope): boolean {
+    return (
+      this.#accessKey === accessKey &&
+      this.#secret === secret &&
+      this.#scope.date === date &&
+      this.#scope.region === region
+    );
   }
 }
