@@ -79,6 +79,22 @@ export function readInline<Tree>(
   range: ByteRange,
 ): Buffer | undefined {
   if (range.length > maxInlineReadBytes) return undefined;
+  // Most ranges that come here lie in one page, which needs none of what is in front of several.
+  const { first, count } = pagesOf(range, head.pageSize);
+  if (count > 1) return readInlinePages(roles, head, range);
+  const leaves = roles.metadataProvider.leaves(head, first, count);
+  if (!isReady(leaves)) return undefined;
+  const [page = null] = leaves;
+  if (page?.inFile === true) return undefined;
+  const from = range.offset - first * head.pageSize;
+  return readPiece(roles.dataProvider.openReader(), { page, from, to: from + range.length });
+}
+
+function readInlinePages<Tree>(
+  roles: Roles<Tree>,
+  head: SnapshotHead<Tree>,
+  range: ByteRange,
+): Buffer | undefined {
   const pieces: Piece[] = [];
   for (const { first, count } of leafBatches(head, range)) {
     const leaves = roles.metadataProvider.leaves(head, first, count);
@@ -87,12 +103,12 @@ export function readInline<Tree>(
   }
   if (pieces.some(({ page }) => page?.inFile === true)) return undefined;
   const reader = roles.dataProvider.openReader();
-  const parts = pieces.map((piece) =>
-    piece.page === null
-      ? Buffer.alloc(piece.to - piece.from)
-      : cut(reader.readInline(piece.page), piece),
-  );
-  return parts.length === 1 ? parts[0] : Buffer.concat(parts);
+  return Buffer.concat(pieces.map((piece) => readPiece(reader, piece)));
+}
+
+function readPiece(reader: PageReader, piece: Piece): Buffer {
+  if (piece.page === null) return Buffer.alloc(piece.to - piece.from);
+  return cut(reader.readInline(piece.page), piece);
 }
 
 const isReady = (leaves: Leaves | Promise<Leaves>): leaves is Leaves => Array.isArray(leaves);
@@ -192,7 +208,7 @@ async function readRun(reader: PageReader, { pages, from, to }: PageRun): Promis
 
 /** A page that became an inner one by growth may be short: what it lacks are zeros. */
 function cut(bytes: Buffer, { from, to }: Pick<Piece, 'from' | 'to'>): Buffer {
-  if (to <= bytes.length) return bytes.subarray(from, to);
+  if (to <= bytes.length) return to - from === bytes.length ? bytes : bytes.subarray(from, to);
   const whole = Buffer.alloc(to - from);
   bytes.copy(whole, 0, Math.min(from, bytes.length));
   return whole;

@@ -31,6 +31,8 @@ export interface Table {
   readonly name: string;
   /** The value is the caller's own copy. */
   get(key: Uint8Array): Buffer | undefined;
+  /** As `get`; where the value still is what it was, it is `known` itself, and nothing is copied. */
+  getAgain(key: Uint8Array, known: Buffer): Buffer | undefined;
   has(key: Uint8Array): boolean;
   range(query: RangeQuery): Row[];
   /** As `range`, into `rows`, for walks over so many that an object for each is felt. */

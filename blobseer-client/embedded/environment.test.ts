@@ -119,6 +119,46 @@ test('values handed out are copies that later reads leave alone', async () => {
   });
 });
 
+test('a value that is known already is given back as it is, another one read', async () => {
+  await withEnvironment(async (environment) => {
+    const table = environment.table('t');
+    const put = (text: string) =>
+      environment.commit((tx) => tx.put(table, bytes('k'), bytes(text)));
+    await put('first');
+    const known = table.get(bytes('k')) ?? bytes('');
+    assert.equal(table.getAgain(bytes('k'), known), known);
+    for (const text of ['other', 'first and more', 'f', '']) {
+      await put(text);
+      environment.refresh();
+      assert.equal(table.getAgain(bytes('k'), known)?.toString(), text);
+    }
+    await environment.commit((tx) => tx.remove(table, bytes('k')));
+    environment.refresh();
+    assert.equal(table.getAgain(bytes('k'), known), undefined);
+  });
+});
+
+test('a value is read in front of what belongs behind it', async () => {
+  await withEnvironment(async (environment) => {
+    for (const isSealed of [true, false]) {
+      const table = environment.table(`sealed-${isSealed}`, { isSealed });
+      for (const length of [0, 1, 63, 64, 4072, 20_000]) {
+        const value = Buffer.alloc(length, 'v');
+        await environment.commit((tx) => tx.put(table, bytes('k'), value));
+        environment.refresh();
+        const joined = table.getBefore(bytes('k'), bytes('tail'));
+        assert.ok(joined?.equals(Buffer.concat([value, bytes('tail')])));
+        table.get(bytes('k'));
+        assert.ok(
+          joined?.equals(Buffer.concat([value, bytes('tail')])),
+          'later reads leave it alone',
+        );
+      }
+      assert.equal(table.getBefore(bytes('absent'), bytes('tail')), undefined);
+    }
+  });
+});
+
 test('the sequence rises by one with each commit and survives', async () => {
   await withEnvironment(async (environment) => {
     const seen = await Promise.all(
@@ -148,6 +188,7 @@ test('a record that is not what was put under its key is corrupt', async () => {
   const after = new Environment({ file });
   const table = after.table('t');
   assert.throws(() => table.get(bytes('key')), /record 6b6579 of table t is damaged/);
+  assert.throws(() => table.getAgain(bytes('key'), value), /record 6b6579 of table t is damaged/);
   assert.throws(() => table.range({ limit: 9 }), /is damaged/);
   assert.throws(() => packed(table, { limit: 9 }), /record 6b6579 of table t is damaged/);
   await after.close();

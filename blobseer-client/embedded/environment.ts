@@ -24,6 +24,8 @@ import { DatabaseCut } from './database-cut.ts';
 import { Headroom } from './headroom.ts';
 import { translateIoError } from './io-errors.ts';
 import { PackedRange } from './packed-range.ts';
+import { Slab } from './slab.ts';
+import type { PageTable } from './tables.ts';
 
 /** Address space, not disk: the file grows with its contents. */
 const mapBytes = 2 ** 40;
@@ -53,7 +55,7 @@ export interface EnvironmentOptions {
   readonly onStopped?: (error: BlobSeerError) => void;
 }
 
-class LmdbTable implements Table {
+class LmdbTable implements PageTable {
   readonly name: string;
   private readonly database: BytesDatabase;
   private readonly packing: PackedRange;
@@ -75,6 +77,24 @@ class LmdbTable implements Table {
     const shared = this.database.getBinaryFast(key);
     if (shared === undefined) return undefined;
     return this.opened(key, shared);
+  }
+
+  getAgain(key: Uint8Array, known: Buffer): Buffer | undefined {
+    const shared = this.database.getBinaryFast(key);
+    if (shared === undefined) return undefined;
+    // What was read and found undamaged once needs no sum to be found the same.
+    return isSame(shared, known, this.lengthIn(shared)) ? known : this.opened(key, shared);
+  }
+
+  getBefore(key: Uint8Array, tail: Uint8Array): Buffer | undefined {
+    const shared = this.database.getBinaryFast(key);
+    if (shared === undefined) return undefined;
+    if (this.isSealed) return Buffer.concat([this.opened(key, shared), tail]);
+    const { length } = shared;
+    const joined = slab.take(length + tail.length);
+    joined.set(shared.subarray(0, length));
+    joined.set(tail, length);
+    return joined;
   }
 
   /** As it was at a cut that is still held. */
@@ -140,10 +160,14 @@ class LmdbTable implements Table {
     return stored;
   }
 
+  private lengthIn(stored: Uint8Array): number {
+    return this.isSealed ? stored.length - crcBytes : stored.length;
+  }
+
   /** The value in what is stored, which may change afterwards: a copy. */
   private opened(key: Uint8Array, stored: Uint8Array): Buffer {
-    if (!this.isSealed) return copyOf(stored, stored.length);
-    const length = stored.length - crcBytes;
+    const length = this.lengthIn(stored);
+    if (!this.isSealed) return copyInto(slab.take(length), stored, length);
     const isWhole =
       length >= 0 &&
       sumAt(stored, length) === crc32c(stored, 0, length, crc32c(key, 0, key.length));
@@ -165,10 +189,23 @@ const longCopyBytes = 64;
  * every native call on such an array, `toString` among them, would have to move it first.
  */
 function copyOf(bytes: Uint8Array, length: number): Buffer {
-  const copy = Buffer.allocUnsafe(length);
+  return copyInto(Buffer.allocUnsafe(length), bytes, length);
+}
+
+function copyInto(copy: Buffer, bytes: Uint8Array, length: number): Buffer {
   if (length < longCopyBytes) for (let at = 0; at < length; at += 1) copy[at] = bytes[at]!;
   else copy.set(bytes.subarray(0, length));
   return copy;
+}
+
+/** For pages, whose table alone is not sealed. */
+const slab = new Slab();
+
+/** Whether `known` is the first `length` bytes. */
+function isSame(bytes: Uint8Array, known: Uint8Array, length: number): boolean {
+  if (length !== known.length) return false;
+  for (let at = 0; at < length; at += 1) if (bytes[at] !== known[at]) return false;
+  return true;
 }
 
 /** A little-endian sum as it is stored. */

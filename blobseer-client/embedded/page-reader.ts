@@ -11,6 +11,7 @@ import { translateIoError } from './io-errors.ts';
 import type { PageBuffers } from './page-buffers.ts';
 import type { PageFiles } from './page-files.ts';
 import { decodeFile, type FileRecord, fileOffset, idKey, pageName, unitKey } from './records.ts';
+import type { PageTable } from './tables.ts';
 
 /** A rewriting may move a page between the look-up of its file and the opening; more is a fault. */
 const maxMoves = 4;
@@ -22,12 +23,13 @@ interface OpenFile {
 
 /** Page files that one reader has opened; close it when the reader ends. */
 export class EmbeddedPageReader implements PageReader {
-  private readonly pages: Table;
+  private readonly pages: PageTable;
   private readonly files: Table;
   private readonly pageFiles: PageFiles;
   private readonly buffers: PageBuffers;
   private readonly refresh: () => void;
-  private readonly opened = new Map<number, Promise<OpenFile>>();
+  /** Made with the first: most readers read what is in the store itself. */
+  private opened: Map<number, Promise<OpenFile>> | undefined;
 
   constructor(tables: PageTables, pageFiles: PageFiles, buffers: PageBuffers, refresh: () => void) {
     this.pages = tables.pages;
@@ -51,11 +53,11 @@ export class EmbeddedPageReader implements PageReader {
     if (rest?.length === page.length) {
       return checked(page, asBuffer(rest), 'the record that names it');
     }
-    const row = this.pages.get(unitKey(page.writeId, page.index));
-    if (row === undefined) {
+    const key = unitKey(page.writeId, page.index);
+    const bytes = rest === undefined ? this.pages.get(key) : this.pages.getBefore(key, rest);
+    if (bytes === undefined) {
       throw new BlobSeerError('corrupt', `${pageName(page)} is missing from the pages table`);
     }
-    const bytes = rest === undefined ? row : Buffer.concat([row, rest]);
     return checked(page, bytes, 'the pages table');
   }
 
@@ -91,6 +93,7 @@ export class EmbeddedPageReader implements PageReader {
   }
 
   private open(fileId: number): Promise<OpenFile> {
+    this.opened ??= new Map();
     let opening = this.opened.get(fileId);
     if (opening === undefined) {
       opening = this.openNow(fileId);
@@ -113,8 +116,8 @@ export class EmbeddedPageReader implements PageReader {
   }
 
   async close(): Promise<void> {
-    const openings = [...this.opened.values()];
-    this.opened.clear();
+    const openings = this.opened?.values() ?? [];
+    this.opened = undefined;
     for (const opening of openings) {
       const { file } = await opening.catch(() => ({ file: undefined }));
       await file?.close().catch((error: unknown) => {
@@ -125,7 +128,7 @@ export class EmbeddedPageReader implements PageReader {
 }
 
 export interface PageTables {
-  readonly pages: Table;
+  readonly pages: PageTable;
   readonly files: Table;
 }
 

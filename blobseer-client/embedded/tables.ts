@@ -14,11 +14,17 @@ export interface SnapshotTables {
   readonly instances: Table;
 }
 
+/** Values that are on their way to somebody: each lies in memory that is cut off a larger block (slab.ts). */
+export interface PageTable extends Table {
+  /** The value with `tail` behind it, in one copy. */
+  getBefore(key: Uint8Array, tail: Uint8Array): Buffer | undefined;
+}
+
 export interface Tables extends SnapshotTables {
   /** write id, block number -> a block of a segment tree. */
   readonly blocks: Table;
   /** write id, page index -> the bytes of a page of a small write, or most of them: inline-pages.ts. */
-  readonly pages: Table;
+  readonly pages: PageTable;
   /** write id -> FileRecord of a large write. */
   readonly files: Table;
   /** write id -> nothing: page files less than half live, to be rewritten. */

@@ -54,6 +54,8 @@ export class EmbeddedVersionManager
     });
 
   leaves({ tree }: SnapshotHead<PageTree>, first: number, count: number): Leaves {
+    // Of one page is every small object: there is nothing to walk.
+    if (tree.pageCount === 1 && first === 0 && count === 1) return [tree.leaf];
     return runSync(leavesOf<PageAddress, BlockRef>(treeFanOut, tree, first, count), this.blocks);
   }
 

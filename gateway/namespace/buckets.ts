@@ -34,26 +34,33 @@ export interface BucketQuery {
   readonly limit: number;
 }
 
+/** A row, and what it says. */
+interface Decoded {
+  readonly row: Buffer;
+  readonly value: Buffer;
+  readonly bucket: Bucket;
+}
+
 export class Buckets {
   private readonly context: Context;
-  /** By name: the row, and what it says. Every request looks at its bucket several times. */
-  private readonly decoded = new Map<string, { readonly value: Buffer; readonly bucket: Bucket }>();
+  /** By name. Every request looks at its bucket several times. */
+  private readonly decoded = new Map<string, Decoded>();
 
   constructor(context: Context) {
     this.context = context;
   }
 
   byName(name: string): Bucket | undefined {
-    const row = Buffer.from(name);
-    if (row.length === 0 || row.length > maxNameBytes) return undefined;
-    const value = this.context.tables.buckets.get(row);
-    if (value === undefined) return undefined;
-    // The same bytes say the same: what another process wrote is seen at once.
+    const { buckets } = this.context.tables;
     const known = this.decoded.get(name);
-    if (known?.value.equals(value)) return known.bucket;
+    const row = known?.row ?? Buffer.from(name);
+    if (row.length === 0 || row.length > maxNameBytes) return undefined;
+    // The same bytes say the same: what another process wrote is seen at once.
+    const value = known === undefined ? buckets.get(row) : buckets.getAgain(row, known.value);
+    if (value === undefined || value === known?.value) return value && known?.bucket;
     const bucket = decodeBucket(value, name);
     if (this.decoded.size >= maxDecoded) this.decoded.clear();
-    this.decoded.set(name, { value, bucket });
+    this.decoded.set(name, { row, value, bucket });
     return bucket;
   }
 

@@ -13,6 +13,7 @@ const batchRows = 500;
 const maxRemembered = 1000;
 
 interface Remembered {
+  readonly row: Buffer;
   readonly value: Buffer;
   readonly user: User;
 }
@@ -28,9 +29,17 @@ export class Users {
   }
 
   byId(id: string): User | undefined {
-    const row = rowKey(id, maxUserIdBytes);
-    const value = row && this.context.tables.users.get(row);
-    return value && this.decode(id, value);
+    const { users } = this.context.tables;
+    const known = this.remembered.get(id);
+    const row = known?.row ?? rowKey(id, maxUserIdBytes);
+    if (row === undefined) return undefined;
+    // Kept as long as the row's bytes are the same, so what another process wrote is seen at once.
+    const value = known === undefined ? users.get(row) : users.getAgain(row, known.value);
+    if (value === undefined || value === known?.value) return value && known?.user;
+    const user = decodeUser(value, id);
+    if (this.remembered.size >= maxRemembered) this.remembered.clear();
+    this.remembered.set(id, { row, value, user });
+    return user;
   }
 
   byAccessKey(accessKey: string): { user: User; key: AccessKey } | undefined {
@@ -99,16 +108,6 @@ export class Users {
       transaction.remove(tables.accessKeys, Buffer.from(accessKey));
     }
     return transaction.remove(tables.users, Buffer.from(id));
-  }
-
-  /** Kept as long as the row's bytes are the same, so what another process wrote is seen at once. */
-  private decode(id: string, value: Buffer): User {
-    const known = this.remembered.get(id);
-    if (known?.value.equals(value)) return known.user;
-    const user = decodeUser(value, id);
-    if (this.remembered.size >= maxRemembered) this.remembered.clear();
-    this.remembered.set(id, { value, user });
-    return user;
   }
 }
 

@@ -25,6 +25,11 @@ class MemoryTable implements Table {
     return row?.key.equals(key) ? Buffer.from(row.value) : undefined;
   }
 
+  getAgain(key: Uint8Array, known: Buffer): Buffer | undefined {
+    const value = this.get(key);
+    return value?.equals(known) ? known : value;
+  }
+
   has(key: Uint8Array): boolean {
     return this.get(key) !== undefined;
   }
