@@ -156,10 +156,12 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
       raw: exchange.body,
     };
     screenBody(bodyInput);
-    const decoded =
+    const decoding =
       form === undefined
-        ? await decodeBody(bodyInput)
+        ? decodeBody(bodyInput)
         : admitForm(form, { bucket, nowMs: services.clock.nowMs() });
+    // What is there at once goes on at once: most requests have nothing to wait for.
+    const decoded = decoding instanceof Promise ? await decoding : decoding;
 
     const request = new HandledRequest(exchange, {
       bucket,
@@ -172,7 +174,8 @@ function s3(parts: AppParts): Koa.Middleware<ExchangeState> {
       form: form?.fields,
       decoded,
     });
-    await respond(exchange, await handler(request, services), limits);
+    const answer = handler(request, services);
+    await respond(exchange, answer instanceof Promise ? await answer : answer, limits);
   };
 }
 

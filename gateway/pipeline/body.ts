@@ -50,10 +50,13 @@ export const noBody: DecodedBody = {
 };
 
 /** Lengths are judged at once; everything else while the body is read. Throws S3Error. */
-export async function decodeBody(input: BodyInput): Promise<DecodedBody> {
+export function decodeBody(input: BodyInput): DecodedBody | Promise<DecodedBody> {
   if (input.kind === 'none') return noBody;
   const stream = openStream(input);
-  if (input.kind === 'stream') return stream;
+  return input.kind === 'stream' ? stream : decodeDocument(input, stream);
+}
+
+async function decodeDocument(input: BodyInput, stream: DecodedBody): Promise<DecodedBody> {
   const document = await readDocument(input, stream);
   return { ...noBody, document, decodedLength: document.length, trailers: stream.trailers };
 }

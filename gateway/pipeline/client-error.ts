@@ -6,7 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import { renderError, S3Error } from '../s3/errors.ts';
-import { newRequestId } from './context.ts';
+import { RequestIds } from './request-ids.ts';
 import { serverName } from './respond.ts';
 import type { Turns } from './turns.ts';
 
@@ -31,6 +31,7 @@ export interface ClientErrorParts {
 export function clientErrorListener(
   parts: ClientErrorParts,
 ): (error: ParserError, socket: Duplex) => void {
+  const requestIds = new RequestIds(parts.clock);
   return (cause, socket) => {
     if (cause.code === 'ECONNRESET' || !socket.writable) {
       socket.destroy();
@@ -41,7 +42,9 @@ export function clientErrorListener(
       exchange.body.fail(new S3Error('IncompleteBody', { cause }));
       return;
     }
-    parts.turns.finish(socket, () => answer(parts, refusalOf(cause), socket, isOfHead(cause)));
+    parts.turns.finish(socket, () =>
+      answer(parts, requestIds.next(), refusalOf(cause), socket, isOfHead(cause)),
+    );
   };
 }
 
@@ -78,9 +81,14 @@ function isOfHead(cause: ParserError): boolean {
   return rawPacket.toString('latin1', headAt < 0 ? 0 : headAt + 4).startsWith('HEAD ');
 }
 
-function answer(parts: ClientErrorParts, error: S3Error, socket: Duplex, isHead: boolean): void {
+function answer(
+  parts: ClientErrorParts,
+  requestId: string,
+  error: S3Error,
+  socket: Duplex,
+  isHead: boolean,
+): void {
   const { clock, hostId, log } = parts;
-  const requestId = newRequestId(clock);
   const body = Buffer.from(renderError(error, { requestId, hostId }));
   const head = [
     `HTTP/1.1 ${error.status} ${error.code}`,

@@ -5,15 +5,10 @@ import type { Clock } from '../clock.ts';
 import type { Limits } from '../limits.ts';
 import type { ProxyTrust } from './client-side.ts';
 import { Exchange, type ExchangeState } from './exchange.ts';
+import { RequestIds } from './request-ids.ts';
 import type { Turns } from './turns.ts';
 
-const requestIdBytes = 8;
 const hostIdBytes = 42;
-
-/** 16 upper-case hexadecimal digits, the form of S3's own. */
-export function newRequestId(clock: Clock): string {
-  return clock.randomBytes(requestIdBytes).toString('hex').toUpperCase();
-}
 
 /** Names this process in answers (x-amz-id-2); logged at start so that the two can be matched. */
 export function newHostId(clock: Clock): string {
@@ -30,8 +25,9 @@ export function context(parts: {
   readonly turns: Turns;
 }): Middleware<ExchangeState> {
   const { clock, hostId, limits, trust, log, turns } = parts;
+  const requestIds = new RequestIds(clock);
   return async (ctx, next) => {
-    const identity = { requestId: newRequestId(clock), hostId, startedMs: clock.nowMs() };
+    const identity = { requestId: requestIds.next(), hostId, startedMs: clock.nowMs() };
     const exchange = new Exchange(ctx.req, ctx.res, identity, limits, trust);
     ctx.state.exchange = exchange;
     turns.began(exchange);
