@@ -116,27 +116,42 @@ function readHeader(input: ClaimInput): SignedClaim {
 
   const amzDateHeader = input.headers.get('x-amz-date');
   const dateText = amzDateHeader ?? input.headers.get('date') ?? '';
-  const timeMs = parseHeaderDate(dateText);
-  if (timeMs === undefined) throw invalidDate();
+  const { timeMs, day, dateLines } = readDate(dateText);
   requireSkewWithin(timeMs, dateText, input.nowMs);
 
-  const isoDate = isAmzDate(dateText) ? dateText : amzDate(timeMs);
-  const { signer, signature } = readSigner({
-    authorization,
-    region: input.region,
-    day: isoDate.slice(0, 8),
-  });
+  const { signer, signature } = readSigner({ authorization, region: input.region, day });
   return {
     via: 'header',
     accessKey: signer.accessKey,
     scope: signer.scope,
     signedHeaders: signer.signedHeaders,
     signature,
-    dateLines: dateText === isoDate ? [isoDate] : [isoDate, dateText],
+    dateLines,
     payloadHash,
     payload,
     hasSessionToken: isNonEmpty(input.headers.get('x-amz-security-token')),
   };
+}
+
+interface RequestDate {
+  readonly text: string;
+  readonly timeMs: number;
+  /** yyyymmdd */
+  readonly day: string;
+  readonly dateLines: readonly string[];
+}
+
+/** The last one: the requests of one second have the same. */
+let lastDate: RequestDate | undefined;
+
+function readDate(text: string): RequestDate {
+  if (lastDate?.text === text) return lastDate;
+  const timeMs = parseHeaderDate(text);
+  if (timeMs === undefined) throw invalidDate();
+  const isoDate = isAmzDate(text) ? text : amzDate(timeMs);
+  const dateLines = text === isoDate ? [isoDate] : [isoDate, text];
+  lastDate = { text, timeMs, day: isoDate.slice(0, 8), dateLines };
+  return lastDate;
 }
 
 export function invalidDate(): S3Error {

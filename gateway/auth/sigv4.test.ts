@@ -199,5 +199,8 @@ test('signatures compare by content, and no length makes it throw', () => {
   // 64 characters, more bytes; and one whose low byte is the right digit.
   assert.equal(signaturesEqual(signature, `é${signature.slice(1)}`), false);
   assert.equal(signaturesEqual(signature, `\u0161${signature.slice(1)}`), false);
+  // Nor is what is left of the signature that was looked at before.
+  assert.equal(signaturesEqual(signature, signature), true);
+  assert.equal(signaturesEqual(signature, `${signature.slice(0, 63)}é`), false);
   assert.equal(signaturesEqual('', ''), false);
 });

@@ -188,10 +188,12 @@ export interface CanonicalParts {
 
 export function canonicalRequest(parts: CanonicalParts): string {
   let headerLines = '';
+  let names = '';
   for (const name of parts.signedHeaders) {
     headerLines += `${name}:${parts.headers.get(name) ?? ''}\n`;
+    names += names === '' ? name : `;${name}`;
   }
-  return `${parts.method}\n${parts.path}\n${parts.query}\n${headerLines}\n${parts.signedHeaders.join(';')}\n${parts.payloadHash}`;
+  return `${parts.method}\n${parts.path}\n${parts.query}\n${headerLines}\n${names}\n${parts.payloadHash}`;
 }
 
 // --- strings to sign and signatures
@@ -239,16 +241,16 @@ function hmac(key: string | Buffer, text: string): Buffer {
 }
 
 /**
- * Compares in time that does not depend on where they differ. What a signature looks like is no secret:
- * what cannot be one is refused at once.
+ * Compares in time that does not depend on where they differ. How long a signature is, is no secret: what
+ * cannot be one is refused at once. As UTF-8, in which no other character has the bytes of a digit.
  */
 export function signaturesEqual(computed: string, provided: string): boolean {
-  if (!signature.test(provided)) return false;
-  computedBytes.write(computed, 'latin1');
-  providedBytes.write(provided, 'latin1');
+  if (provided.length !== signatureLength) return false;
+  computedBytes.write(computed, 'utf8');
+  // A character that needs more bytes than are left is not written at all.
+  if (providedBytes.write(provided, 'utf8') !== signatureLength) return false;
   return timingSafeEqual(computedBytes, providedBytes);
 }
 
-const signature = /^[0-9a-f]{64}$/;
 const computedBytes = Buffer.alloc(signatureLength);
 const providedBytes = Buffer.alloc(signatureLength);

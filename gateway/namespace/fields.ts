@@ -293,8 +293,10 @@ function writePairs(writer: ByteWriter, texts: Texts, names: readonly string[]):
 
 /** `fromEntries` rather than assignment: a client may well name a header `__proto__`. */
 function readPairs(reader: ByteReader, names: readonly string[]): Record<string, string> {
+  let left = reader.varint();
+  if (left === 0) return {};
   const pairs: [string, string][] = [];
-  for (let left = reader.varint(); left > 0; left -= 1) {
+  for (; left > 0; left -= 1) {
     pairs.push([readName(reader, names), reader.text()]);
   }
   return Object.fromEntries(pairs);
@@ -316,7 +318,8 @@ export function writeTags(writer: ByteWriter, tags: Texts | undefined): void {
 /** Undefined where there are none. */
 export function readTags(reader: ByteReader): Record<string, string> | undefined {
   const tags = readPairs(reader, []);
-  return Object.keys(tags).length === 0 ? undefined : tags;
+  for (const _name in tags) return tags;
+  return undefined;
 }
 
 // --- extents and parts

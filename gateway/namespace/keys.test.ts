@@ -7,10 +7,13 @@ import {
   decodeBirth,
   encodeBirth,
   endOfKey,
+  entryKey,
   escapeKey,
   isStorableKey,
   keyOf,
   keyPrefix,
+  rowKeysOf,
+  storableKey,
   successor,
   unescapeKey,
   withNumber,
@@ -21,6 +24,21 @@ import {
 const bytesArb = fc
   .array(fc.constantFrom(0, 1, 2, 97, 254, 255), { maxLength: 5 })
   .map((bytes) => Buffer.from(bytes));
+
+test('the row keys of a key are the same in one piece as each by itself', () => {
+  const character = fc.constantFrom('\0', 'a', 'é', '€', '😀', '\ud83d');
+  const short = fc.array(character, { maxLength: 6 }).map((characters) => characters.join(''));
+  const long = fc
+    .tuple(character, fc.integer({ min: 250, max: 1030 }))
+    .map(([one, count]) => one.repeat(count));
+  fc.assert(
+    fc.property(fc.oneof(short, long), (key) => {
+      const bytes = storableKey(key);
+      const expected = bytes && { entryRow: entryKey(7, bytes), prefix: keyPrefix(7, bytes) };
+      assert.deepEqual(rowKeysOf(7, key), expected);
+    }),
+  );
+});
 
 test('escaping keeps order and is undone', () => {
   fc.assert(

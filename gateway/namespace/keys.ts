@@ -130,6 +130,29 @@ export function keyPrefix(bucketId: number, key: Buffer): Buffer {
   return bytes;
 }
 
+/** `entryKey` and `keyPrefix` of a key, where it can be stored: every request for an object has one. */
+export function rowKeysOf(
+  bucketId: number,
+  key: string,
+): { readonly entryRow: Buffer; readonly prefix: Buffer } | undefined {
+  if (key.includes('\0')) {
+    const bytes = storableKey(key);
+    if (bytes === undefined) return undefined;
+    return { entryRow: entryKey(bucketId, bytes), prefix: keyPrefix(bucketId, bytes) };
+  }
+  if (key === '' || loneSurrogate.test(key)) return undefined;
+  const length = Buffer.byteLength(key);
+  if (length > maxKeyBytes) return undefined;
+  // Without a 00 in the key one begins with the other.
+  const end = bucketIdBytes + length;
+  const prefix = Buffer.allocUnsafe(end + terminatorBytes);
+  prefix.writeUIntBE(bucketId, 0, bucketIdBytes);
+  prefix.write(key, bucketIdBytes, 'utf8');
+  prefix[end] = 0;
+  prefix[end + 1] = 0;
+  return { entryRow: prefix.subarray(0, end), prefix };
+}
+
 /** Behind all rows that begin with a key prefix: its last byte is 00. */
 export function endOfKey(prefix: Buffer): Buffer {
   const end = Buffer.from(prefix);

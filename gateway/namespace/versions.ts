@@ -17,9 +17,8 @@ import {
   decodeBirth,
   encodeBirth,
   endOfKey,
-  entryKey,
   keyPrefix,
-  storableKey,
+  rowKeysOf,
   tailOf,
   withTail,
 } from './keys.ts';
@@ -294,19 +293,14 @@ export class Versions {
 }
 
 function lookupPlace(bucketId: number, key: string): Place | undefined {
-  const bytes = storableKey(key);
-  return bytes && placeOf(bucketId, key, bytes);
+  const rows = rowKeysOf(bucketId, key);
+  return rows && { bucketId, key, entryRow: rows.entryRow, prefix: rows.prefix };
 }
 
 function storablePlace(bucketId: number, key: string): Place {
   const place = lookupPlace(bucketId, key);
   if (place === undefined) throw new NamespaceError('bad-key', 'this key cannot be stored');
   return place;
-}
-
-function placeOf(bucketId: number, key: string, bytes: Buffer): Place {
-  const entryRow = entryKey(bucketId, bytes);
-  return { bucketId, key, entryRow, prefix: keyPrefix(bucketId, bytes) };
 }
 
 function birthOf(row: Row): Buffer {
