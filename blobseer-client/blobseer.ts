@@ -69,6 +69,7 @@ export interface ReadOptions {
 
 /** A running read: as long as it is held, nothing that could be seen at its start is reclaimed. */
 export interface ReadLease {
+  /** May be called again, at the end of a stream and by its abort: nothing happens then. */
   release(): void;
 }
 

@@ -40,6 +40,26 @@ export function isSilentTool(row: InstanceRow, nowMs: number): boolean {
   return row.kind === 'tool' && nowMs - row.heardMs > toolSilenceMs;
 }
 
+/** Reads that began when `sequence` was the newest commit known: counted, since every GET is one. */
+interface Readers {
+  readonly sequence: number;
+  count: number;
+}
+
+class Lease implements ReadLease {
+  private readers: Readers | undefined;
+
+  constructor(readers: Readers) {
+    this.readers = readers;
+    readers.count += 1;
+  }
+
+  release(): void {
+    if (this.readers !== undefined) this.readers.count -= 1;
+    this.readers = undefined;
+  }
+}
+
 export class Instance {
   readonly id: number;
   private readonly kind: InstanceKind;
@@ -47,7 +67,8 @@ export class Instance {
   private readonly table: Table;
   private readonly graves: Table;
   private readonly nowMs: () => number;
-  private readonly leases = new Set<{ readonly sequence: number }>();
+  /** Oldest first. */
+  private readers: Readers[] = [];
   private readonly key: Buffer;
   private lastSeen = 0;
   private published = -1;
@@ -76,17 +97,21 @@ export class Instance {
    * read is going to see: a lower bound, at no cost.
    */
   lease(): ReadLease {
-    const lease = { sequence: this.lastSeen };
-    this.leases.add(lease);
-    return { release: () => void this.leases.delete(lease) };
+    let newest = this.readers.at(-1);
+    if (newest?.sequence !== this.lastSeen) {
+      newest = { sequence: this.lastSeen, count: 0 };
+      this.readers.push(newest);
+    }
+    return new Lease(newest);
   }
 
   /** The oldest commit that a read of this process may need, as of now. */
   bound(): number {
     this.store.refresh();
     this.lastSeen = this.store.sequence();
+    this.readers = this.readers.filter(({ count }) => count > 0);
     let bound = this.lastSeen;
-    for (const lease of this.leases) bound = Math.min(bound, lease.sequence);
+    for (const { sequence } of this.readers) bound = Math.min(bound, sequence);
     return bound;
   }
 

@@ -31,18 +31,22 @@ const kept = new Map<string, Signer>();
 let keptRegion: string | undefined;
 
 const signatureName = 'Signature=';
+const signatureLength = 64;
+
+/** The last of `kept` that was asked for, to be compared where the others are looked up. */
+let last: { readonly name: string; readonly signer: Signer } | undefined;
 
 /** The signature is as the client gave it, which need not be one. Throws S3Error. */
 export function readSigner(input: SignerInput): { signer: Signer; signature: string } {
   const { authorization, region, day } = input;
-  const at = authorization.lastIndexOf(signatureName);
+  const at = signatureAt(authorization);
   const signature = authorization.slice(at + signatureName.length).trimEnd();
-  const name = authorization.slice(0, at);
   if (region !== keptRegion) {
     kept.clear();
+    last = undefined;
     keptRegion = region;
   }
-  const known = kept.get(name);
+  const known = keptSigner(authorization, at);
   if (known?.scope.date === day && !signature.includes(',')) return { signer: known, signature };
 
   const components = parseComponents(authorization.slice(algorithm.length + 1));
@@ -56,12 +60,31 @@ export function readSigner(input: SignerInput): { signer: Signer; signature: str
   }
   const signedHeaders = readSignedHeaders(components.signedHeaders, 'header', region);
   const signer = { accessKey, scope, signedHeaders };
+  const name = authorization.slice(0, at);
   // Only where the signature stands last is the text in front of it all that was read.
   if (components.signature === signature && name.length <= maxKeptLength) {
     if (kept.size >= maxKept) kept.clear();
     kept.set(name, signer);
   }
   return { signer, signature: components.signature };
+}
+
+function keptSigner(authorization: string, at: number): Signer | undefined {
+  if (last?.name.length === at && authorization.startsWith(last.name)) return last.signer;
+  const name = authorization.slice(0, at);
+  const signer = kept.get(name);
+  if (signer !== undefined) last = { name, signer };
+  return signer;
+}
+
+/** Where the last component of that name begins; below 0 where there is none. */
+function signatureAt(authorization: string): number {
+  // Where a signature of usual length stands last, it need not be searched for.
+  const usual = authorization.length - signatureLength - signatureName.length;
+  const isThere =
+    authorization.startsWith(signatureName, usual) &&
+    !authorization.includes('=', usual + signatureName.length);
+  return isThere ? usual : authorization.lastIndexOf(signatureName);
 }
 
 interface Components {

@@ -3,7 +3,6 @@ import type { ReadLease } from '../../blobseer-client/index.ts';
 import type { Bucket, Checksum, Namespace, ObjectVersion } from '../namespace/namespace.ts';
 import { findVersion } from '../objects/find.ts';
 import { layoutOf } from '../objects/layout.ts';
-import { takeLease } from '../objects/lease.ts';
 import { maxPartNumber } from '../objects/limits.ts';
 import { readExtents } from '../objects/read.ts';
 import { checksumHeader } from '../s3/checksums.ts';
@@ -40,7 +39,7 @@ interface Found {
 export function getObject(request: S3Request, services: Services): S3Response {
   const { blobseer, namespace } = services;
   const bucket = loadedBucket(request);
-  const lease = takeLease(blobseer);
+  const lease = blobseer.beginRead();
   return releasing(lease, () => {
     const { version, selection, headers } = find(request, namespace, bucket);
     const body = readExtents(blobseer, layoutOf(namespace, bucket, version).extents, {
