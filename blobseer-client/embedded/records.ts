@@ -8,7 +8,6 @@ import type { Run } from '../algorithms/liveness.ts';
 import type { SnapshotRef } from '../blobseer.ts';
 import { BlobSeerError } from '../errors.ts';
 import type { PageAddress, SnapshotHead } from '../roles.ts';
-import { withRest } from './inline-pages.ts';
 
 /** A version of a blob, as the version manager remembers it. */
 export interface SnapshotRecord<Tree> extends SnapshotHead<Tree> {
@@ -138,17 +137,14 @@ export function readAddress(
   const writeId = source.readUIntBE(at, 6);
   if (writeId === 0) return null;
   const flagged = source.readUInt32BE(at + 14);
-  const page = {
-    writeId,
-    index: source.readUInt32BE(at + 6),
-    crc: source.readUInt32BE(at + 10),
-    length: flagged % hasRestBit,
-    inFile: flagged >= inFileBit,
-  };
+  const index = source.readUInt32BE(at + 6);
+  const crc = source.readUInt32BE(at + 10);
+  const length = flagged % hasRestBit;
+  const inFile = flagged >= inFileBit;
   const hasRest = flagged % inFileBit >= hasRestBit;
-  if (!hasRest) return page;
+  if (!hasRest) return { writeId, index, crc, length, inFile };
   if (readRest === undefined) throw damaged('page address');
-  return withRest(page, readRest());
+  return { writeId, index, crc, length, inFile, rest: readRest() };
 }
 
 /** How an engine writes down the tree of a snapshot. */

@@ -37,9 +37,11 @@ const ascii = /[\t\n\r\u0020-\u007e]/g;
 export function metadataHeaders(
   metadata: Readonly<Record<string, string>>,
 ): Record<string, string> {
+  const entries = Object.entries(metadata);
+  if (entries.length === 0) return {};
   const headers: [string, string][] = [];
   let missing = 0;
-  for (const [name, value] of Object.entries(metadata)) {
+  for (const [name, value] of entries) {
     if (!headerName.test(name)) missing += 1;
     else headers.push([prefix + name, encodeText(value)]);
   }
