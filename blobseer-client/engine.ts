@@ -78,14 +78,13 @@ export class Engine<Tree> implements BlobSeer {
   private readonly dead = new Set<number>();
   private readonly maintenance: Maintenance;
   private readonly stagings = new Set<Staging<Tree>>();
-  private readonly publishedBy = new WeakMap<Transaction, Staging<Tree>[]>();
 
   constructor(options: EngineOptions, parts: EngineParts<Tree>) {
     const { role, onError, nowMs, maintainEveryMs = publishEveryMs } = options;
     const { tables, instance } = parts;
     this.parts = parts;
     this.roles = parts.roles;
-    this.store = this.observedStore();
+    this.store = parts.environment;
     const cleans = role === 'alone' || role === 'supervisor';
     this.maintenance = new Maintenance({
       tables,
@@ -124,37 +123,6 @@ export class Engine<Tree> implements BlobSeer {
   /** One pass of the background work, now. Tests and `close` use it; a timer does otherwise. */
   maintain(): Promise<void> {
     return this.maintenance.pass();
-  }
-
-  /** The store, with one addition: writes published by a commit become inert when it is durable. */
-  private observedStore(): Store {
-    const { environment } = this.parts;
-    return {
-      table: (name) => environment.table(name),
-      refresh: () => environment.refresh(),
-      sequence: () => environment.sequence(),
-      commit: async (work) => {
-        let published: Staging<Tree>[] | undefined;
-        try {
-          const result = await environment.commit((transaction) => {
-            const value = work(transaction);
-            published = this.publishedBy.get(transaction);
-            return value;
-          });
-          this.settle(published);
-          return result;
-        } catch (error) {
-          // Nobody knows whether a commit whose flush failed will be found after a restart: its
-          // pages stay. The sweep of the next start removes them if it is not.
-          if (error instanceof BlobSeerError && error.kind === 'stopped') this.settle(published);
-          throw error;
-        }
-      },
-    };
-  }
-
-  private settle(published: readonly Staging<Tree>[] | undefined): void {
-    for (const staging of published ?? []) staging.published();
   }
 
   beginRead(): ReadLease {
@@ -223,9 +191,9 @@ export class Engine<Tree> implements BlobSeer {
     }
     this.parts.instance.checkAlive();
     const ref = staged.publish(transaction, blobId);
-    const published = this.publishedBy.get(transaction);
-    if (published === undefined) this.publishedBy.set(transaction, [staged]);
-    else published.push(staged);
+    // Nobody knows whether a commit whose flush failed will be found after a restart: its pages stay
+    // then, too. The sweep of the next start removes them if it is not.
+    transaction.onKept(() => staged.published());
     return ref;
   }
 

@@ -35,6 +35,6 @@ export {
 export { PlainBlob, type PlainVersion } from './remote/plain-blob.ts';
 export { addressText } from './remote/remote-error.ts';
 export { Security } from './remote/security.ts';
-export type { RangeQuery, Row, Store, Table, Transaction } from './store.ts';
+export type { RangeQuery, Repeating, Row, Store, Table, Transaction } from './store.ts';
 export { maxTableKeyBytes } from './store.ts';
 export { countReceived } from './young-garbage.ts';

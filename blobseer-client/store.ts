@@ -48,7 +48,18 @@ export interface Transaction {
   put(table: Table, key: Uint8Array, value: Uint8Array): void;
   /** True when there was something to remove. */
   remove(table: Table, key: Uint8Array): boolean;
+  /**
+   * `done` is called before the commit's promise resolves: when it is durable, or when its flush has failed and
+   * nobody knows. Never for one that was undone.
+   */
+  onKept(done: () => void): void;
 }
+
+/**
+ * Said of work that may be run again, when what it did was undone because of another's throw: it changes nothing but
+ * what its transaction writes, and what it remembers it remembers from its last run. Such work is cheaper.
+ */
+export type Repeating = 'repeatable';
 
 export interface Store {
   /** Opens (creating it on first use) a table. Call it at start, not per request. */
@@ -58,7 +69,7 @@ export interface Store {
    * `work` must be synchronous; a throw in it undoes all its writes and rejects with that error.
    * The promise resolves when the commit is durable (power loss included).
    */
-  commit<T>(work: (transaction: Transaction) => T): Promise<T>;
+  commit<T>(work: (transaction: Transaction) => T, repeating?: Repeating): Promise<T>;
   /**
    * Makes the next read see every commit acknowledged so far, by any process.
    * Call it before a request's first read and after every wait.

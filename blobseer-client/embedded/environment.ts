@@ -6,8 +6,8 @@
  *   lost commits that others had acknowledged.
  * - A write counts as durable when its own transaction's promise resolves. `flushed` is not used: it
  *   can resolve early when another put of the same tick failed.
- * - A throw inside `transaction()` leaves its puts in place, so every commit is a synchronous
- *   `childTransaction`; commits of one moment still share one flush.
+ * - A throw inside `transaction()` leaves its puts in place, so all work runs in a synchronous
+ *   `childTransaction` inside it (commits.ts); commits of one moment still share one flush.
  * - A failed flush is final: the kernel has dropped the dirty pages, a later sync would lie. The
  *   environment stops and tells its owner, which ends the deployment.
  * - No read transaction or cursor survives an await: ranges are read whole, within a limit.
@@ -18,7 +18,8 @@
 import { type Database, type Transaction as LmdbView, open, type RootDatabase } from 'lmdb';
 import { BlobSeerError } from '../errors.ts';
 import type { PackedRows } from '../packed-rows.ts';
-import type { RangeQuery, Row, Store, Table, Transaction } from '../store.ts';
+import type { RangeQuery, Repeating, Row, Store, Table, Transaction } from '../store.ts';
+import { Commits } from './commits.ts';
 import { crc32c } from './crc32c.ts';
 import { DatabaseCut } from './database-cut.ts';
 import { Headroom } from './headroom.ts';
@@ -249,7 +250,7 @@ export class Environment implements Store {
   private readonly tables = new Map<string, LmdbTable>();
   private readonly onStopped: ((error: BlobSeerError) => void) | undefined;
   private stoppedBy: BlobSeerError | undefined;
-  private pendingCommits = 0;
+  private readonly commits = this.openCommits();
 
   constructor(options: EnvironmentOptions) {
     this.file = options.file;
@@ -284,41 +285,27 @@ export class Environment implements Store {
     return table;
   }
 
-  async commit<T>(work: (transaction: Transaction) => T): Promise<T> {
-    this.throwIfStopped();
-    let outcome: { result: T } | undefined;
-    let thrown: { error: unknown } | undefined;
-    this.pendingCommits += 1;
-    try {
-      await this.root.childTransaction(() => {
-        if (this.pendingCommits <= fewCommits) this.headroom.extend();
-        try {
-          outcome = { result: this.runInTransaction(work) };
-        } catch (error) {
-          thrown = { error };
-          throw error;
-        }
-      });
-    } catch (error) {
-      if (thrown !== undefined) throw thrown.error;
-      throw this.stop(error);
-    } finally {
-      this.pendingCommits -= 1;
-    }
-    if (outcome === undefined)
-      throw new BlobSeerError('stopped', 'a commit ended without a result');
-    return outcome.result;
+  commit<T>(work: (transaction: Transaction) => T, repeating?: Repeating): Promise<T> {
+    if (this.stoppedBy !== undefined) return Promise.reject(this.stoppedBy);
+    return this.commits.add(work, repeating === 'repeatable');
   }
 
-  private runInTransaction<T>(work: (transaction: Transaction) => T): T {
-    const sequence = this.readSequence() + 1;
-    const value = Buffer.allocUnsafe(8);
-    value.writeDoubleBE(sequence);
-    this.meta.put(sequenceKey, value);
-    return work({
-      sequence,
-      put: (table, key, bytes) => lmdbTable(table).put(key, bytes),
+  private openCommits(): Commits {
+    return new Commits({
+      transaction: (write) => this.root.transaction(write),
+      childTransaction: (write) => this.root.childTransaction(write),
+      put: (table, key, value) => lmdbTable(table).put(key, value),
       remove: (table, key) => lmdbTable(table).remove(key),
+      sequence: () => this.readSequence(),
+      putSequence: (sequence) => {
+        const value = Buffer.allocUnsafe(8);
+        value.writeDoubleBE(sequence);
+        this.meta.put(sequenceKey, value);
+      },
+      onBegin: (count) => {
+        if (count <= fewCommits) this.headroom.extend();
+      },
+      stop: (cause) => this.stop(cause),
     });
   }
 

@@ -24,10 +24,8 @@ export class Owners {
   /** What was read last: neighbours in a listing have the same owner. */
   private last = { token: -1, text: '' };
   private readonly tokens = new Map<string, Buffer>();
-  /** Ids whose rows were there, written by commits of before. */
+  /** Ids whose rows are there, and durable. */
   private readonly stored = new Set<string>();
-  /** Commits that wrote rows. */
-  private readonly written = new WeakSet<Transaction>();
 
   constructor(table: Table) {
     this.table = table;
@@ -76,12 +74,11 @@ export class Owners {
     const there = this.table.get(token);
     if (there === undefined) {
       transaction.put(this.table, token, text);
-      this.written.add(transaction);
       return token;
     }
     if (!there.equals(text)) return undefined;
-    // Not what this commit wrote itself: it may yet be undone.
-    if (!this.written.has(transaction)) this.stored.add(ownerId);
+    // Not before: the commit that wrote it may be undone, be it this one or one beside it.
+    transaction.onKept(() => this.stored.add(ownerId));
     return token;
   }
 

@@ -83,7 +83,7 @@ export async function putReceived(stores: Stores, request: PutRequest): Promise<
   const { staged } = received;
   const checksum: Checksum | undefined = received.checksums[0];
   try {
-    return await blobseer.store.commit((transaction) => {
+    const put = (transaction: Transaction): Placed => {
       const bucket = presentBucket(namespace, request.bucket);
       checkReplacing(stores, { bucket, key, writerId, conditions });
       const { ownerId, acl } = rightsOfNewObject(bucket, writerId, request.acl);
@@ -103,7 +103,8 @@ export async function putReceived(stores: Stores, request: PutRequest): Promise<
         parts: [],
       });
       return { bucket, version };
-    });
+    };
+    return await blobseer.store.commit(put, 'repeatable');
   } catch (error) {
     await staged?.abort();
     throw error;

@@ -1,4 +1,5 @@
 /** DeleteObject. */
+import type { Transaction } from '../../blobseer-client/index.ts';
 import type { Bucket, Namespace } from '../namespace/namespace.ts';
 import { deleteOne } from '../objects/delete.ts';
 import { checkVersionId, presentBucket } from '../objects/find.ts';
@@ -21,7 +22,7 @@ export async function deleteObject(request: S3Request, services: Services): Prom
   const versionId = query.get('versionId');
   if (versionId !== undefined) checkVersionId(namespace, versionId);
   const conditions = deleteConditions(headers);
-  const outcome = await blobseer.store.commit((transaction) => {
+  const work = (transaction: Transaction) => {
     const present = presentBucket(namespace, bucket);
     if (config.cumulus && versionId === undefined) requireObject(namespace, present, key);
     return deleteOne(services, transaction, present, {
@@ -30,7 +31,8 @@ export async function deleteObject(request: S3Request, services: Services): Prom
       versionId,
       conditions,
     });
-  });
+  };
+  const outcome = await blobseer.store.commit(work, 'repeatable');
   return noContent({
     ...(outcome.isDeleteMarker ? { 'x-amz-delete-marker': 'true' } : {}),
     ...(outcome.versionId === undefined ? {} : { 'x-amz-version-id': outcome.versionId }),

@@ -108,6 +108,7 @@ export class MemoryStore implements Store {
     // Later than the call, as in the real one: a caller must not count on its work having run.
     await Promise.resolve();
     const undo: (() => void)[] = [];
+    const whenKept: (() => void)[] = [];
     let isOpen = true;
     const write = (table: Table, key: Uint8Array, value: Uint8Array | undefined): boolean => {
       if (!isOpen) throw new Error('the commit is over');
@@ -123,8 +124,10 @@ export class MemoryStore implements Store {
         sequence,
         put: (table, key, value) => void write(table, key, value),
         remove: (table, key) => write(table, key, undefined),
+        onKept: (done) => void whenKept.push(done),
       });
       this.lastSequence = sequence;
+      for (const done of whenKept) done();
       return result;
     } catch (error) {
       for (const step of undo.reverse()) step();

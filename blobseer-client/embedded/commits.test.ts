@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import type { Repeating, Transaction } from '../store.ts';
+import { Environment } from './environment.ts';
+
+/** Commits that are added at once, and so wait together. */
+async function together(
+  run: (
+    put: (name: string, repeating?: Repeating, fault?: 'before' | 'after') => Promise<number>,
+    environment: Environment,
+  ) => Promise<void>,
+): Promise<{ runs: string; kept: string; rows: string }> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'commits-'));
+  const environment = new Environment({ file: path.join(directory, 'blobseer.mdb') });
+  const table = environment.table('t');
+  let runs = '';
+  let kept = '';
+  try {
+    await run((name, repeating, fault) => {
+      const work = (transaction: Transaction): number => {
+        runs += name;
+        transaction.onKept(() => {
+          kept += name;
+        });
+        if (fault === 'before') throw new Error(`${name} throws`);
+        transaction.put(table, Buffer.from(name), Buffer.from(name));
+        if (fault === 'after') throw new Error(`${name} throws`);
+        return transaction.sequence;
+      };
+      return environment.commit(work, repeating);
+    }, environment);
+    environment.refresh();
+    const rows = table.keys({ limit: 99 }).map(String).join('');
+    return { runs, kept, rows };
+  } finally {
+    await environment.close();
+    await rm(directory, { recursive: true });
+  }
+}
+
+test('repeatable commits that wait together run once, in order', async () => {
+  const seen = await together(async (put) => {
+    const numbers = ['a', 'b', 'c'].map((name) => put(name, 'repeatable'));
+    assert.deepEqual(await Promise.all(numbers), [1, 2, 3]);
+  });
+  assert.deepEqual(seen, { runs: 'abc', kept: 'abc', rows: 'abc' });
+});
+
+test('one that throws behind its writes is undone alone; the others run again', async () => {
+  const seen = await together(async (put, environment) => {
+    const good = [put('a', 'repeatable'), put('b', 'repeatable')];
+    const bad = put('c', 'repeatable', 'after');
+    good.push(put('d', 'repeatable'));
+    await assert.rejects(bad, /c throws/);
+    assert.deepEqual(await Promise.all(good), [1, 2, 3], 'the undone commit took no number');
+    environment.refresh();
+    assert.equal(environment.sequence(), 3);
+    assert.equal(await put('e', 'repeatable'), 4);
+  });
+  assert.deepEqual(seen, { runs: 'abcabcde', kept: 'abde', rows: 'abde' });
+});
+
+test('one that throws before it has written costs the others nothing', async () => {
+  const seen = await together(async (put) => {
+    const good = put('a', 'repeatable');
+    const bad = put('b', 'repeatable', 'before');
+    const alsoGood = put('c', 'repeatable');
+    await assert.rejects(bad, /b throws/);
+    assert.deepEqual(await Promise.all([good, alsoGood]), [1, 2]);
+  });
+  assert.deepEqual(seen, { runs: 'abc', kept: 'ac', rows: 'ac' });
+});
+
+test('what is not repeatable runs once, whoever throws beside it', async () => {
+  const seen = await together(async (put) => {
+    const good = [put('a', 'repeatable'), put('b')];
+    const bad = [put('c', undefined, 'after'), put('d', 'repeatable', 'after')];
+    good.push(put('e'), put('f', 'repeatable'));
+    for (const one of bad) await assert.rejects(one, /throws/);
+    assert.deepEqual(await Promise.all(good), [1, 2, 3, 4]);
+  });
+  assert.deepEqual(seen, { runs: 'abcdef', kept: 'abef', rows: 'abef' });
+});
+
+test('a commit that work adds comes behind it, and is as durable', async () => {
+  const seen = await together(async (put, environment) => {
+    let inner: Promise<number> | undefined;
+    const outer = environment.commit((transaction) => {
+      inner = put('b');
+      return transaction.sequence;
+    });
+    const beside = put('a');
+    assert.deepEqual([await outer, await beside, await inner], [1, 2, 3]);
+  });
+  assert.deepEqual(seen, { runs: 'ab', kept: 'ab', rows: 'ab' });
+});
