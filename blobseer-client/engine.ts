@@ -136,28 +136,21 @@ export class Engine<Tree> implements BlobSeer {
       const ended = (): void => void this.stagings.delete(staging);
       const staging: Staging<Tree> = new Staging(this.roles, this.plan(options), ended);
       this.stagings.add(staging);
-      await this.fill(staging, source, options);
+      try {
+        await staging.fill(source, (offset, length) => this.readBase(options, offset, length));
+      } catch (error) {
+        await staging.abort();
+        throw error;
+      }
       return staging;
     } finally {
       lease.release();
     }
   }
 
-  private async fill(
-    staging: Staging<Tree>,
-    source: ByteSource,
-    options: StageOptions,
-  ): Promise<void> {
-    const { base, signal } = options;
-    try {
-      await staging.fill(source, (offset, length) => {
-        if (base === undefined) throw new BlobSeerError('invalid-argument', 'there is no base');
-        return this.read(base, { offset, length }, { signal });
-      });
-    } catch (error) {
-      await staging.abort();
-      throw error;
-    }
+  private readBase({ base, signal }: StageOptions, offset: number, length: number) {
+    if (base === undefined) throw new BlobSeerError('invalid-argument', 'there is no base');
+    return this.read(base, { offset, length }, { signal });
   }
 
   private plan(options: StageOptions): WritePlan<Tree> {

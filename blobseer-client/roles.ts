@@ -95,12 +95,12 @@ export interface ProviderManager {
 export interface PageWriter {
   /** Bytes taken so far. */
   readonly storedBytes: number;
-  /** Bytes of the page being stored. Waits when the disk is slower than the source. */
-  write(piece: Uint8Array): Promise<void>;
+  /** Bytes of the page being stored. Waits when the disk is slower than the source; undefined: nothing to wait for. */
+  write(piece: Uint8Array): Promise<void> | undefined;
   /** Ends the page, whose bytes have that CRC32C; its index within the write. Only the last page may be short. */
   endPage(crc: number): number;
-  /** Everything is where it belongs, and durable. */
-  seal(): Promise<void>;
+  /** Everything is where it belongs, and durable, or will be with the commit. Undefined: nothing to wait for. */
+  seal(): Promise<void> | undefined;
   /** Once it is sealed: where a page has come to be. */
   placed(page: PageAddress): PageAddress;
   /** Inside the publishing commit: the pages become the store's. */

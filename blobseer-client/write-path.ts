@@ -85,14 +85,16 @@ export class Staging<Tree> implements StagedWrite {
   /** Takes the whole source in. */
   async fill(source: ByteSource, readBase: ReadRange): Promise<void> {
     const { weaveAt } = this.plan;
-    await this.beginPage();
+    const beginning = this.beginPage();
+    if (beginning !== undefined) await beginning;
     if (weaveAt === undefined) {
       await this.takeSource(source);
       this.size = this.sourceBytes;
     } else {
       await this.weave(source, weaveAt, readBase);
     }
-    if (this.pageLength > 0) await this.endPage();
+    const ending = this.pageLength > 0 ? this.endPage() : undefined;
+    if (ending !== undefined) await ending;
   }
 
   private async weave(source: ByteSource, at: number, readBase: ReadRange): Promise<void> {
@@ -118,27 +120,59 @@ export class Staging<Tree> implements StagedWrite {
   }
 
   private async takeSource(source: ByteSource, onFirst?: () => Promise<void>): Promise<void> {
-    // What stands in memory as a list is as large as it gets.
-    for await (const piece of Array.isArray(source) ? source : joined(source)) {
-      this.plan.signal?.throwIfAborted();
-      if (this.sourceBytes === 0) await onFirst?.();
-      this.sourceBytes += piece.length;
-      await this.take(piece);
+    if (Array.isArray(source)) {
+      // What stands in memory as a list is as large as it gets.
+      for (const piece of source) {
+        const taking = this.takeNext(piece, onFirst);
+        if (taking !== undefined) await taking;
+      }
+    } else {
+      for await (const piece of joined(source)) await this.takeNext(piece, onFirst);
     }
   }
 
-  private async take(piece: Uint8Array): Promise<void> {
+  /** Undefined where there is nothing to wait for. */
+  private takeNext(piece: Uint8Array, onFirst?: () => Promise<void>): Promise<void> | undefined {
+    this.plan.signal?.throwIfAborted();
+    if (this.sourceBytes === 0 && onFirst !== undefined) return this.takeFirst(piece, onFirst);
+    this.sourceBytes += piece.length;
+    return this.take(piece);
+  }
+
+  private async takeFirst(piece: Uint8Array, onFirst: () => Promise<void>): Promise<void> {
+    await onFirst();
+    this.sourceBytes += piece.length;
+    await this.take(piece);
+  }
+
+  /** Undefined where there is nothing to wait for. */
+  private take(piece: Uint8Array): Promise<void> | undefined {
+    if (piece.length === 0) return undefined;
+    const room = this.plan.pageSize - this.pageLength;
+    return piece.length < room ? this.takePart(piece) : this.takeParts(piece);
+  }
+
+  private async takeParts(piece: Uint8Array): Promise<void> {
     let rest = piece;
     while (rest.length > 0) {
       const room = this.plan.pageSize - this.pageLength;
       const part = rest.length <= room ? rest : rest.subarray(0, room);
       rest = rest.subarray(part.length);
-      this.pageCrc = crc32c(part, this.pageCrc);
-      this.pageLength += part.length;
-      if (this.comparesPage === undefined) await this.writer.write(part);
-      else this.pieces.push(part);
-      if (this.pageLength === this.plan.pageSize) await this.endPage();
+      const taking = this.takePart(part);
+      if (taking !== undefined) await taking;
+      if (this.pageLength < this.plan.pageSize) continue;
+      const ending = this.endPage();
+      if (ending !== undefined) await ending;
     }
+  }
+
+  /** All of it belongs to the page being collected. Undefined where there is nothing to wait for. */
+  private takePart(part: Uint8Array): Promise<void> | undefined {
+    this.pageCrc = crc32c(part, this.pageCrc);
+    this.pageLength += part.length;
+    if (this.comparesPage === undefined) return this.writer.write(part);
+    this.pieces.push(part);
+    return undefined;
   }
 
   /** Undefined where there is nothing to wait for. */
@@ -178,17 +212,30 @@ export class Staging<Tree> implements StagedWrite {
     this.baseLeaves = [];
   }
 
-  private async endPage(): Promise<void> {
-    if (this.comparesPage !== undefined && (await this.equals(this.comparesPage))) {
+  /** Undefined where there is nothing to wait for. */
+  private endPage(): Promise<void> | undefined {
+    if (this.comparesPage !== undefined) return this.endCompared(this.comparesPage);
+    this.endWritten();
+    this.pageIndex++;
+    return this.beginPage();
+  }
+
+  private async endCompared(page: PageAddress): Promise<void> {
+    if (await this.equals(page)) {
       this.sharedPages++;
     } else {
       for (const piece of this.pieces) await this.writer.write(piece);
-      const { pageCrc: crc, pageLength: length, writeId } = this;
-      const index = this.writer.endPage(crc);
-      this.changed.push([this.pageIndex, { writeId, index, crc, length, inFile: false }]);
+      this.endWritten();
     }
     this.pageIndex++;
     await this.beginPage();
+  }
+
+  /** The page's bytes are with the writer. */
+  private endWritten(): void {
+    const { pageCrc: crc, pageLength: length, writeId } = this;
+    const index = this.writer.endPage(crc);
+    this.changed.push([this.pageIndex, { writeId, index, crc, length, inFile: false }]);
   }
 
   private async equals(page: PageAddress): Promise<boolean> {
@@ -217,19 +264,24 @@ export class Staging<Tree> implements StagedWrite {
 
   async seal(): Promise<void> {
     if (this.state !== 'open') throw wrongState('seal', this.state);
-    this.sealing ??= this.prepare().finally(() => {
+    this.sealing ??= this.prepare();
+    try {
+      await this.sealing;
+    } finally {
       this.sealing = undefined;
-    });
-    await this.sealing;
+    }
     // It may have been aborted meanwhile.
     if (this.state !== 'open') throw wrongState('seal', this.state);
     this.state = 'sealed';
   }
 
+  /** Waits only where there is something to wait for: a small write has nothing. */
   private async prepare(): Promise<void> {
-    await this.reader?.close();
-    await this.writer.seal();
-    this.prepared = await this.roles.versionManager.prepare(this.snapshot());
+    if (this.reader !== undefined) await this.reader.close();
+    const sealing = this.writer.seal();
+    if (sealing !== undefined) await sealing;
+    const preparing = this.roles.versionManager.prepare(this.snapshot());
+    this.prepared = preparing instanceof Promise ? await preparing : preparing;
   }
 
   /** Inside the commit. A commit that is undone leaves the write sealed. */

@@ -48,17 +48,16 @@ export class PageSink implements PageWriter {
     this.options = options;
   }
 
-  async write(piece: Uint8Array): Promise<void> {
-    if (piece.length === 0) return;
+  write(piece: Uint8Array): Promise<void> | undefined {
+    if (piece.length === 0) return undefined;
     this.held[this.held.length - 1]!.push(piece);
     this.heldBytes += piece.length;
     this.pageBytes += piece.length;
     this.storedBytes += piece.length;
     if (this.file === undefined) {
-      if (this.heldBytes > inlineBytes) await this.openFile();
-    } else if (this.heldBytes >= flushBytes) {
-      await this.flush();
+      return this.heldBytes > inlineBytes ? this.openFile() : undefined;
     }
+    return this.heldBytes >= flushBytes ? this.flush() : undefined;
   }
 
   endPage(): number {
@@ -100,15 +99,17 @@ export class PageSink implements PageWriter {
     if (this.failure !== undefined) throw this.failure;
   }
 
-  async seal(): Promise<void> {
-    if (this.file === undefined) {
-      await this.options.space.require(this.heldBytes);
-      return;
-    }
+  seal(): Promise<void> | undefined {
+    const { file } = this;
+    if (file === undefined) return this.options.space.require(this.heldBytes);
+    return this.sealFile(file);
+  }
+
+  private async sealFile(file: DiskFile): Promise<void> {
     await this.flush();
     await this.settle();
-    await this.options.pageFiles.sync(this.options.name, this.file);
-    await this.file.close();
+    await this.options.pageFiles.sync(this.options.name, file);
+    await file.close();
   }
 
   placed(page: PageAddress): PageAddress {

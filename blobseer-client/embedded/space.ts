@@ -27,16 +27,25 @@ export class SpaceGuard {
     this.nowMs = nowMs;
   }
 
-  /** Throws `no-space` when `bytes` more would eat into the reserve. */
-  async require(bytes: number): Promise<void> {
+  /**
+   * Throws `no-space`, or rejects with it, when `bytes` more would eat into the reserve. Undefined where there is
+   * nothing to wait for, as mostly.
+   */
+  require(bytes: number): Promise<void> | undefined {
     this.spentBytes += bytes;
     const isStale = this.nowMs() - this.lookedMs > lookAgainAfterMs;
     if (isStale || this.spentBytes > lookAgainAfterBytes || this.roomBytes < bytes) {
-      this.looking ??= this.look().finally(() => {
-        this.looking = undefined;
-      });
-      await this.looking;
+      return this.lookAndTake(bytes);
     }
+    this.roomBytes -= bytes;
+    return undefined;
+  }
+
+  private async lookAndTake(bytes: number): Promise<void> {
+    this.looking ??= this.look().finally(() => {
+      this.looking = undefined;
+    });
+    await this.looking;
     if (this.roomBytes < bytes) {
       throw new BlobSeerError(
         'no-space',

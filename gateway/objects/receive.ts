@@ -3,6 +3,7 @@
  * stored as pages in one pass with them, and everything the client announced is verified at the end.
  * Until then nothing irrevocable has happened; a failure frees the pages.
  */
+import { hash } from 'node:crypto';
 import type { BlobSeer, StagedWrite, StageOptions } from '../../blobseer-client/index.ts';
 import type { Checksum, ChecksumAlgorithm } from '../namespace/namespace.ts';
 import {
@@ -65,9 +66,7 @@ export async function receiveBody(
   options: Pick<StageOptions, 'base' | 'blobId'> = {},
   asked: readonly ChecksumAlgorithm[] = [],
 ): Promise<ReceivedBody> {
-  const algorithms = new Set<ChecksumAlgorithm>(asked);
-  if (announced.checksum !== undefined) algorithms.add(announced.checksum.algorithm);
-  if (algorithms.size === 0) algorithms.add(defaultChecksumAlgorithm);
+  const algorithms = algorithmsOf(announced, asked);
   const digests = new BodyDigests(algorithms, incoming);
   try {
     const staged = await stage(blobseer, incoming, digests, options);
@@ -83,15 +82,27 @@ export async function receiveBody(
       staged: staged?.size === 0 ? undefined : staged,
       size: digests.length,
       etag: digests.digest('MD5').toString('hex'),
-      checksums: [...algorithms].map((algorithm) => ({
-        algorithm,
-        type: 'FULL_OBJECT',
-        value: digests.digest(algorithm).toString('base64'),
-      })),
+      checksums: algorithms.map((algorithm) => checksumOf(algorithm, digests)),
     };
   } finally {
     digests.close();
   }
+}
+
+/** Each once. */
+function algorithmsOf(
+  { checksum }: Announced,
+  asked: readonly ChecksumAlgorithm[],
+): readonly ChecksumAlgorithm[] {
+  if (asked.length === 0) return [checksum?.algorithm ?? defaultChecksumAlgorithm];
+  const algorithms = new Set(asked);
+  if (checksum !== undefined) algorithms.add(checksum.algorithm);
+  return [...algorithms];
+}
+
+function checksumOf(algorithm: ChecksumAlgorithm, digests: BodyDigests): Checksum {
+  const value = digests.digest(algorithm).toString('base64');
+  return { algorithm, type: 'FULL_OBJECT', value };
 }
 
 /**
@@ -99,6 +110,10 @@ export async function receiveBody(
  * nothing of it has to be broken off. It would wait in memory for its commit anyway.
  */
 const maxWholeBytes = 64 * 1024;
+
+function isReceivedWhole(length: number | undefined): length is number {
+  return length !== undefined && length <= maxWholeBytes;
+}
 
 /** A body known to be empty is read to its end (it may carry trailers) and not staged. */
 async function stage(
@@ -108,7 +123,7 @@ async function stage(
   options: Pick<StageOptions, 'base' | 'blobId'>,
 ): Promise<StagedWrite | undefined> {
   const { decodedLength: sizeHint } = incoming;
-  if (sizeHint === undefined || sizeHint > maxWholeBytes) {
+  if (!isReceivedWhole(sizeHint)) {
     return await blobseer.stage(digested(incoming.body, digests), {
       ...options,
       signal: incoming.signal,
@@ -116,7 +131,7 @@ async function stage(
     });
   }
   const whole = await readWhole(incoming.body, sizeHint);
-  digests.update(whole);
+  digests.take(whole);
   return whole.length === 0 ? undefined : await blobseer.stage([whole], { ...options, sizeHint });
 }
 
@@ -168,18 +183,17 @@ function verify(incoming: IncomingBody, announced: Announced, digests: BodyDiges
 
 /** The body's digests, each computed once: MD5 for the ETag, and those of its checksums. */
 class BodyDigests {
-  private readonly md5: BodyMd5;
+  /** Of a body that comes in pieces. */
+  private readonly md5: BodyMd5 | undefined;
   private md5Digest: Buffer | undefined;
   private readonly others: DigestSet;
   private readonly payloadSha256: (() => Buffer | undefined) | undefined;
 
-  constructor(algorithms: Iterable<ChecksumAlgorithm>, incoming: IncomingBody) {
+  constructor(algorithms: readonly ChecksumAlgorithm[], incoming: IncomingBody) {
+    const { decodedLength } = incoming;
+    this.md5 = isReceivedWhole(decodedLength) ? undefined : createBodyMd5(decodedLength);
     this.payloadSha256 = incoming.payloadSha256;
-    const names = new Set(algorithms);
-    names.delete('MD5');
-    if (this.payloadSha256 !== undefined) names.delete('SHA256');
-    this.md5 = createBodyMd5(incoming.decodedLength);
-    this.others = new DigestSet(names);
+    this.others = new DigestSet(algorithms.filter((name) => !this.isElsewhere(name)));
   }
 
   get length(): number {
@@ -187,22 +201,35 @@ class BodyDigests {
   }
 
   update(bytes: Uint8Array): void {
-    this.md5.update(bytes);
+    this.md5?.update(bytes);
     this.others.update(bytes);
+  }
+
+  /** The whole body, in one call: OpenSSL needs no object for it. */
+  take(whole: Buffer): void {
+    this.md5Digest = hash('md5', whole, 'buffer');
+    this.others.update(whole);
   }
 
   /** Once the body has ended. */
   digest(name: ChecksumAlgorithm): Buffer {
-    if (name === 'MD5') {
-      this.md5Digest ??= this.md5.digest();
-      return this.md5Digest;
-    }
-    const digest = this.others.digest(name) ?? (name === 'SHA256' && this.payloadSha256?.());
-    if (digest instanceof Buffer) return digest;
+    const digest = name === 'MD5' ? this.digestMd5() : this.others.digest(name);
+    if (digest !== undefined) return digest;
+    const known = name === 'SHA256' ? this.payloadSha256?.() : undefined;
+    if (known !== undefined) return known;
     throw new Error(`${name} was not computed`);
   }
 
+  private digestMd5(): Buffer | undefined {
+    this.md5Digest ??= this.md5?.digest();
+    return this.md5Digest;
+  }
+
   close(): void {
-    this.md5.close();
+    this.md5?.close();
+  }
+
+  private isElsewhere(name: ChecksumAlgorithm): boolean {
+    return name === 'MD5' || (name === 'SHA256' && this.payloadSha256 !== undefined);
   }
 }

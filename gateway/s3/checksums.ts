@@ -85,13 +85,20 @@ class Crc32 implements Digest {
 
 /** Several digests over the same bytes in one pass, while they are in the processor's cache. */
 export class DigestSet {
-  private readonly running: ReadonlyMap<ChecksumAlgorithm, Digest>;
-  private readonly finished = new Map<ChecksumAlgorithm, Buffer>();
+  /** Mostly one: lists are made faster than maps. The digest of a name has the same place as the name. */
+  private readonly names: ChecksumAlgorithm[] = [];
+  private readonly running: Digest[] = [];
+  private readonly finished: (Buffer | undefined)[] = [];
   /** Bytes so far. */
   length = 0;
 
   constructor(names: Iterable<ChecksumAlgorithm>) {
-    this.running = new Map([...new Set(names)].map((name) => [name, createDigest(name)]));
+    for (const name of names) {
+      if (this.names.includes(name)) continue;
+      this.names.push(name);
+      this.running.push(createDigest(name));
+      this.finished.push(undefined);
+    }
   }
 
   update(bytes: Uint8Array): void {
@@ -99,25 +106,29 @@ export class DigestSet {
     // A large buffer goes through all digests slice by slice, or each would fetch it from memory.
     for (let at = 0; at < bytes.length; at += sliceBytes) {
       const slice = bytes.length <= sliceBytes ? bytes : bytes.subarray(at, at + sliceBytes);
-      for (const digest of this.running.values()) digest.update(slice);
+      for (const digest of this.running) digest.update(slice);
     }
   }
 
   /** Ends that digest; may be asked again. Undefined where it is not in the set. */
   digest(name: ChecksumAlgorithm): Buffer | undefined {
-    const known = this.finished.get(name);
-    if (known !== undefined) return known;
-    const result = this.running.get(name)?.digest();
-    if (result !== undefined) this.finished.set(name, result);
-    return result;
+    const place = this.names.indexOf(name);
+    if (place < 0) return undefined;
+    const digest = this.finished[place] ?? this.running[place]!.digest();
+    this.finished[place] = digest;
+    return digest;
   }
 }
 
 const sliceBytes = 256 * 1024;
 
+const headers = new Map(
+  checksumAlgorithms.map((name) => [name, `x-amz-checksum-${name.toLowerCase()}`]),
+);
+
 /** The header that carries it: x-amz-checksum-crc32. */
 export function checksumHeader(algorithm: ChecksumAlgorithm): string {
-  return `x-amz-checksum-${algorithm.toLowerCase()}`;
+  return headers.get(algorithm)!;
 }
 
 /** The XML element that carries it: ChecksumCRC32. */
