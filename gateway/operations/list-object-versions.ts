@@ -6,7 +6,7 @@ import { invalidArgument } from '../s3/errors.ts';
 import { element, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
 import { Owners, xmlListAnswer } from './answers.ts';
-import { checksumMarkup, ListedLines, SharedMarkup, tags } from './listed-lines.ts';
+import { ListedLines, SharedMarkup, tags } from './listed-lines.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { type NameBytesWriter, nameWriter, pageSize } from './paging.ts';
 import { loadedBucket } from './request.ts';
@@ -69,9 +69,6 @@ const olderToDate = versionIdToDate(false);
 /** `<Version>` or `<DeleteMarker>` of every version. */
 class Versions extends ListedLines {
   private readonly bucket: Bucket;
-  private readonly etagToSize = new SharedMarkup(
-    (checksum: ListedObject['checksum']) => `&quot;</ETag>${checksumMarkup(checksum)}<Size>`,
-  );
   private readonly sizeToEnd: SharedMarkup<string, string>;
   private readonly dateToEnd: SharedMarkup<string>;
 

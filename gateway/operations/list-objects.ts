@@ -6,7 +6,7 @@ import { invalidArgument } from '../s3/errors.ts';
 import { element, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
 import { Owners, xmlListAnswer } from './answers.ts';
-import { checksumMarkup, ListedLines, SharedMarkup, tags } from './listed-lines.ts';
+import { ListedLines, SharedMarkup, tags } from './listed-lines.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import {
   decodeToken,
@@ -97,9 +97,6 @@ const keyToEtag = new DatedMarkup('</Key><LastModified>', '</LastModified><ETag>
 /** `<Contents>` of every key. */
 class Contents extends ListedLines {
   private readonly ownerIdOf: (line: ListedObject) => string | undefined;
-  private readonly etagToSize = new SharedMarkup(
-    (checksum: ListedObject['checksum']) => `&quot;</ETag>${checksumMarkup(checksum)}<Size>`,
-  );
   private readonly sizeToEnd: SharedMarkup<string | undefined, string>;
 
   /** @param owners undefined where they are not told */

@@ -1,5 +1,6 @@
 /** Markup with a time amid it: the time is written over that of the line before, and all of it copied at once. */
-import { dayOf, isoDate, writeIsoDate } from './dates.ts';
+import { isoDate } from './dates.ts';
+import { dayOf, writeIsoDate } from './iso-date-bytes.ts';
 
 export class DatedMarkup {
   private readonly before: string;
