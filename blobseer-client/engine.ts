@@ -172,10 +172,11 @@ export class Engine<Tree> implements BlobSeer {
       !pageSizes.fits(existing, sizeHint);
     if (isNew || moves) {
       const pageSize = options.pageSize ?? pageSizes.choose(sizeHint);
-      const newId = moves ? ids.take() : (blobId ?? ids.take());
-      return { blobId: newId, pageSize, base: undefined, weaveAt, signal };
+      const isNewBlob = moves || blobId === undefined;
+      const newId = isNewBlob ? ids.take() : blobId;
+      return { blobId: newId, isNewBlob, pageSize, base: undefined, weaveAt, signal };
     }
-    return { blobId, pageSize: existing, base, weaveAt, signal };
+    return { blobId, isNewBlob: false, pageSize: existing, base, weaveAt, signal };
   }
 
   publish(transaction: Transaction, staged: StagedWrite, blobId?: BlobId): SnapshotRef {

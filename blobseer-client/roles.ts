@@ -44,6 +44,8 @@ export interface NewSnapshot {
   readonly base: SnapshotRef | undefined;
   /** The blob whose next version it becomes. */
   readonly blobId: BlobId;
+  /** Nobody else knows its number: there is nothing of it yet. */
+  readonly isNewBlob?: boolean;
   readonly changed: readonly ChangedPage[];
 }
 

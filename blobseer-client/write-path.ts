@@ -29,6 +29,8 @@ const jointBytes = 32 * 1024;
 
 export interface WritePlan<Tree> {
   readonly blobId: BlobId;
+  /** Its number was taken for this write. */
+  readonly isNewBlob: boolean;
   readonly pageSize: number;
   readonly base: { readonly ref: SnapshotRef; readonly head: SnapshotHead<Tree> } | undefined;
   /** Absent for a replacement. */
@@ -308,7 +310,8 @@ export class Staging<Tree> implements StagedWrite {
     ]);
     const keepsOthers = plan.weaveAt !== undefined && (plan.base?.head.size ?? 0) > 0;
     const base = this.sharedPages > 0 || keepsOthers ? plan.base?.ref : undefined;
-    return { writeId, size, pageSize: plan.pageSize, base, blobId: plan.blobId, changed };
+    const { pageSize, blobId, isNewBlob } = plan;
+    return { writeId, size, pageSize, base, blobId, isNewBlob, changed };
   }
 
   async abort(): Promise<void> {

@@ -106,7 +106,8 @@ export class Snapshots<Tree> {
     tree: Tree,
     runs: readonly Run[],
   ): SnapshotRef {
-    const blob = this.blob(blobId);
+    const isNew = draft.isNewBlob === true && draft.blobId === blobId;
+    const blob = isNew ? undefined : this.blob(blobId);
     const ref = { blobId, version: blob === undefined ? firstVersion : blob.lastVersion + 1 };
     if (blob !== undefined) {
       this.putBlob(transaction, blobId, {

@@ -45,14 +45,20 @@ export const pageTreeCodec: TreeCodec<PageTree> = {
 };
 
 function encodeRests(pages: readonly (PageAddress | null)[]): Buffer {
-  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for (const page of pages) {
+    if (page?.rest !== undefined) length += restLengthBytes + page.rest.length;
+  }
+  if (length === 0) return noTail;
+  const bytes = Buffer.allocUnsafe(length);
+  let at = 0;
   for (const page of pages) {
     if (page?.rest === undefined) continue;
-    const length = Buffer.allocUnsafe(restLengthBytes);
-    length.writeUInt16BE(page.rest.length);
-    pieces.push(length, page.rest);
+    at = bytes.writeUInt16BE(page.rest.length, at);
+    bytes.set(page.rest, at);
+    at += page.rest.length;
   }
-  return pieces.length === 0 ? noTail : Buffer.concat(pieces);
+  return bytes;
 }
 
 /** Rests, one by one. Both throw `corrupt`. */

@@ -45,6 +45,8 @@ export class Buckets {
   private readonly context: Context;
   /** By name. Every request looks at its bucket several times. */
   private readonly decoded = new Map<string, Decoded>();
+  /** The last one that a commit has looked at, until something of buckets is written. */
+  private looked: { readonly transaction: Transaction; readonly bucket: Bucket } | undefined;
 
   constructor(context: Context) {
     this.context = context;
@@ -64,6 +66,15 @@ export class Buckets {
     return bucket;
   }
 
+  /** Inside a commit, which may ask again and again. */
+  within(transaction: Transaction, name: string): Bucket | undefined {
+    const { looked } = this;
+    if (looked?.transaction === transaction && looked.bucket.name === name) return looked.bucket;
+    const bucket = this.byName(name);
+    if (bucket !== undefined) this.looked = { transaction, bucket };
+    return bucket;
+  }
+
   byId(id: number): Bucket | undefined {
     const name = this.context.tables.bucketsById.get(bucketKey(id));
     return name && this.byName(name.toString('utf8'));
@@ -74,8 +85,8 @@ export class Buckets {
   }
 
   /** Inside a commit: a bucket that was seen before, as it is now. Throws `no-such-bucket`. */
-  present({ id, name }: Pick<Bucket, 'id' | 'name'>): Bucket {
-    const bucket = this.byName(name);
+  present(transaction: Transaction, { id, name }: Pick<Bucket, 'id' | 'name'>): Bucket {
+    const bucket = this.within(transaction, name);
     if (bucket?.id !== id) throw new NamespaceError('no-such-bucket', `bucket ${id} is gone`);
     return bucket;
   }
@@ -134,6 +145,7 @@ export class Buckets {
       versioning: 'Unversioned',
       ...(ownership && { ownership }),
     };
+    this.looked = undefined;
     transaction.put(tables.buckets, name, encodeBucket(bucket));
     transaction.put(tables.bucketsById, bucketKey(id), name);
     transaction.put(tables.bucketsByOwner, ownerRow(bucket), nothing);
@@ -176,6 +188,7 @@ export class Buckets {
     const bucket = this.expect(id);
     const range = { start: bucketKey(id), end: bucketEnd(id), limit: 1 };
     if (tables.versions.keys(range).length > 0) return false;
+    this.looked = undefined;
     transaction.remove(tables.buckets, Buffer.from(bucket.name));
     transaction.remove(tables.bucketsById, bucketKey(id));
     transaction.remove(tables.bucketsByOwner, ownerRow(bucket));
@@ -188,6 +201,7 @@ export class Buckets {
 
   private replace(transaction: Transaction, bucket: Bucket): void {
     const { buckets } = this.context.tables;
+    this.looked = undefined;
     transaction.put(buckets, Buffer.from(bucket.name), encodeBucket(bucket));
   }
 }

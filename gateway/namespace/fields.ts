@@ -139,8 +139,15 @@ function readGrantee(reader: ByteReader): Grant['grantee'] {
 const etagForm = { none: 0, md5: 1, multipart: 2, text: 3 } as const;
 export const md5Bytes = 16;
 const md5Etag = /^[0-9a-f]{32}(?:-([1-9][0-9]{0,4}))?$/;
+const md5Digits = 2 * md5Bytes;
 
 export function writeEtag(writer: ByteWriter, etag: string): void {
+  // As of most objects; to test is cheaper than to take apart.
+  if (etag.length === md5Digits && md5Etag.test(etag)) {
+    writer.u8(etagForm.md5);
+    writer.encoded(etag, 'hex', md5Bytes);
+    return;
+  }
   const match = md5Etag.exec(etag);
   if (match === null) {
     writer.u8(etag === '' ? etagForm.none : etagForm.text);

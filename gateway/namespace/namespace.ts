@@ -307,7 +307,8 @@ export interface Namespace {
   countUsage(): Promise<boolean>;
 
   // --- buckets
-  bucket(name: string): Bucket | undefined;
+  /** Inside a commit that says which it is, a second look costs nothing. */
+  bucket(name: string, within?: Transaction): Bucket | undefined;
   buckets(query: {
     ownerId: string;
     prefix: string;

@@ -118,7 +118,8 @@ class StoreNamespace implements Namespace {
     return this.context.usages.count();
   }
 
-  bucket(name: string): Bucket | undefined {
+  bucket(name: string, within?: Transaction): Bucket | undefined {
+    if (within !== undefined) return this.bucketTable.within(within, name);
     return this.bucketTable.byName(name);
   }
 

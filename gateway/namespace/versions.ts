@@ -97,7 +97,7 @@ export class Versions {
 
   put(transaction: Transaction, bucket: Bucket, key: string, draft: VersionDraft): ObjectVersion {
     checkDraft(draft);
-    const present = this.buckets.present(bucket);
+    const present = this.buckets.present(transaction, bucket);
     return this.write(transaction, present, storablePlace(bucket.id, key), draft);
   }
 
@@ -108,7 +108,7 @@ export class Versions {
     key: string,
     marker: { ownerId: string; modifiedMs: number },
   ): DeleteOutcome {
-    const present = this.buckets.present(bucket);
+    const present = this.buckets.present(transaction, bucket);
     if (present.versioning === 'Unversioned') {
       return this.remove(transaction, present, key, nullVersionId);
     }
@@ -131,7 +131,7 @@ export class Versions {
     key: string,
     versionId: string,
   ): DeleteOutcome {
-    return this.remove(transaction, this.buckets.present(bucket), key, versionId);
+    return this.remove(transaction, this.buckets.present(transaction, bucket), key, versionId);
   }
 
   private remove(
@@ -162,7 +162,7 @@ export class Versions {
     versionId: string,
     change: VersionChange,
   ): boolean {
-    const { id: bucketId } = this.buckets.present(bucket);
+    const { id: bucketId } = this.buckets.present(transaction, bucket);
     const place = lookupPlace(bucketId, key);
     const row = place && this.find(place, versionId);
     if (row === undefined) return false;

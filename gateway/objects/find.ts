@@ -2,6 +2,7 @@
  * Which version of which object a request means, whether who asks may have it, and S3's answers where
  * there is none. Finding and deciding are one step: nothing is told of what may not be seen.
  */
+import type { Transaction } from '../../blobseer-client/index.ts';
 import type { Bucket, Namespace, ObjectVersion } from '../namespace/namespace.ts';
 import { mayUseBucket, mayUseObject, type ObjectPermission } from '../s3/acl.ts';
 import { invalidArgument, S3Error } from '../s3/errors.ts';
@@ -95,8 +96,12 @@ function markerHeaders(marker: ObjectVersion): Record<string, string> {
 }
 
 /** Inside a commit: the bucket as it is now. Throws NoSuchBucket when it went away meanwhile. */
-export function presentBucket(namespace: Namespace, bucket: Pick<Bucket, 'id' | 'name'>): Bucket {
-  const present = namespace.bucket(bucket.name);
+export function presentBucket(
+  namespace: Namespace,
+  bucket: Pick<Bucket, 'id' | 'name'>,
+  within?: Transaction,
+): Bucket {
+  const present = namespace.bucket(bucket.name, within);
   if (present?.id !== bucket.id) {
     throw new S3Error('NoSuchBucket', { fields: { BucketName: bucket.name } });
   }

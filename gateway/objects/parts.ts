@@ -71,7 +71,7 @@ export async function storePart(
   content: (transaction: Transaction) => PartContent,
 ): Promise<Part> {
   return await blobseer.store.commit((transaction) => {
-    const bucket = presentBucket(namespace, place.bucket);
+    const bucket = presentBucket(namespace, place.bucket, transaction);
     const upload = findUpload(namespace, { ...place, bucket });
     const part: Part = { ...content(transaction), number: place.number, modifiedMs: clock.nowMs() };
     namespace.putPart(transaction, upload, part);

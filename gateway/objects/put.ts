@@ -84,7 +84,7 @@ export async function putReceived(stores: Stores, request: PutRequest): Promise<
   const checksum: Checksum | undefined = received.checksums[0];
   try {
     const put = (transaction: Transaction): Placed => {
-      const bucket = presentBucket(namespace, request.bucket);
+      const bucket = presentBucket(namespace, request.bucket, transaction);
       checkReplacing(stores, { bucket, key, writerId, conditions });
       const { ownerId, acl } = rightsOfNewObject(bucket, writerId, request.acl);
       // Field by field: it is built for every object, and spreading takes longer.

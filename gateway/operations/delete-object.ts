@@ -23,7 +23,7 @@ export async function deleteObject(request: S3Request, services: Services): Prom
   if (versionId !== undefined) checkVersionId(namespace, versionId);
   const conditions = deleteConditions(headers);
   const work = (transaction: Transaction) => {
-    const present = presentBucket(namespace, bucket);
+    const present = presentBucket(namespace, bucket, transaction);
     if (config.cumulus && versionId === undefined) requireObject(namespace, present, key);
     return deleteOne(services, transaction, present, {
       key,

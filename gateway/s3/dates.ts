@@ -31,6 +31,7 @@ function clockTime(inDay: number): string {
 
 /** The day of the last header, 'Sat, 31 Jan 2026 '. */
 let lastHeaderDay = { number: Number.NaN, text: '' };
+
 /** For headers: Sat, 31 Jan 2026 12:34:56 GMT (RFC 9110 section 5.6.7, IMF-fixdate). */
 export function httpDate(timeMs: number): string {
   const number = Math.floor(timeMs / dayMs);

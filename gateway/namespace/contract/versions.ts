@@ -43,6 +43,30 @@ function keysOf({ namespace }: Subject, bucket: Bucket): string[] {
 
 export function versionsContract(open: OpenSubject): void {
   test(
+    'a put follows what its own commit has changed of the bucket',
+    onSubject(open, async (subject) => {
+      const { namespace, commit } = subject;
+      const bucket = await makeBucket(subject);
+      const versionId = await commit((t) => {
+        assert.equal(namespace.bucket(bucket.name, t)?.versioning, 'Unversioned');
+        namespace.setVersioning(t, bucket.id, 'Enabled');
+        assert.equal(namespace.bucket(bucket.name, t)?.versioning, 'Enabled');
+        return namespace.putVersion(t, bucket, key, draftOf(1)).versionId;
+      });
+      assert.notEqual(versionId, 'null');
+      const gone = commit((t) => {
+        assert.equal(namespace.bucket(bucket.name, t)?.versioning, 'Enabled');
+        namespace.deleteVersion(t, bucket, key, versionId);
+        namespace.deleteBucket(t, bucket.id);
+        assert.equal(namespace.bucket(bucket.name, t), undefined);
+        namespace.putVersion(t, bucket, key, draftOf(2));
+      });
+      await assert.rejects(gone, { kind: 'no-such-bucket' });
+      assert.deepEqual(keysOf(subject, bucket), [key]);
+    }),
+  );
+
+  test(
     'unversioned: a put replaces, a delete removes',
     onSubject(open, async (subject) => {
       const { namespace, commit, buried } = subject;
