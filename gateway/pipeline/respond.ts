@@ -57,6 +57,8 @@ async function writeWhole(
   // A HEAD without Content-Length says nothing of the length that a GET would have.
   const isNothing = bytes === undefined && goesWithBody && headers[lengthName] === undefined;
   const head = headOf(exchange, response, isNothing ? 0 : bytes?.length);
+  // Node hands a request out in front of what came with its head: that is understood a moment later.
+  if (body.isPending) await undefined;
   if (body.isPending) await readSmallBody(exchange, limits);
   if (exchange.isClientGone) throw new ClientGone();
   const sent = goesWithBody ? bytes : undefined;
