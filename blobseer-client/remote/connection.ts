@@ -146,7 +146,9 @@ export class Connection {
   reset(): void {
     clearTimeout(this.#connectTimer);
     this.#closedIdle(false);
-    if (this.#tcp.connecting) this.#tcp.destroy();
+    // Node loses a socket for good that is reset while its own end is on the way (libuv refuses: EINVAL).
+    const isEnding = this.#tcp.writableEnded || this.#channel?.writableEnded === true;
+    if (this.#tcp.connecting || isEnding) this.#tcp.destroy();
     else this.#tcp.resetAndDestroy();
   }
 
