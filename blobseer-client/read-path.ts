@@ -33,17 +33,21 @@ export function checkRange(head: { readonly size: number }, { offset, length }: 
   }
 }
 
+/** Streams of this process that are being read. */
+let streamCount = 0;
+
 export async function* readRange<Tree>(
   roles: Roles<Tree>,
   head: SnapshotHead<Tree>,
   range: ByteRange,
   { signal, reusesMemory = false }: ReadOptions,
 ): AsyncGenerator<Buffer, void, void> {
-  const { maxRunBytes, readAheadBytes } = roles.dataProvider;
+  const { maxRunBytes, readAheadBytes } = roles.dataProvider.readLimits(streamCount);
   const reader = roles.dataProvider.openReader();
   const runs = new Runs(head.pageSize, maxRunBytes);
   const ahead: Promise<Buffer>[] = [];
-  const depth = Math.max(2, Math.floor(readAheadBytes / Math.max(head.pageSize, maxRunBytes)));
+  const depth = Math.max(1, Math.floor(readAheadBytes / Math.max(head.pageSize, maxRunBytes)));
+  streamCount += 1;
   try {
     for (const batch of leafBatches(head, range)) {
       const found = roles.metadataProvider.leaves(head, batch.first, batch.count);
@@ -67,6 +71,7 @@ export async function* readRange<Tree>(
       if (reusesMemory) reader.reuse(piece);
     }
   } finally {
+    streamCount -= 1;
     await Promise.allSettled(ahead);
     await reader.close();
   }

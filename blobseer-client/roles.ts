@@ -114,11 +114,16 @@ export interface PageWriter {
 
 /** Keeps pages. */
 export interface DataProvider {
+  /** For a stream beside which so many others are being read. */
+  readLimits(otherStreams: number): ReadLimits;
+  openReader(): PageReader;
+}
+
+export interface ReadLimits {
   /** Pages that follow each other in a write are worth reading at once, up to so many bytes. */
   readonly maxRunBytes: number;
-  /** Bytes worth fetching ahead of the consumer. */
+  /** Bytes worth fetching ahead of the consumer; at least one read is always under way. */
   readonly readAheadBytes: number;
-  openReader(): PageReader;
 }
 
 /** Reads pages for one reader; nothing passes whose length or CRC32C is wrong (`corrupt`). */

@@ -96,18 +96,18 @@ test('readers that use their memory again, all at a time and some of them left e
     const pageSize = 65_536;
     const blobs = await Promise.all(
       [1, 2, 3].map(async (seed) => {
-        const bytes = Buffer.alloc(50 * pageSize + seed, seed);
+        const bytes = Buffer.alloc(100 * pageSize + seed, seed);
         for (let at = 0; at < bytes.length - 4; at += 4096) bytes.writeUInt32BE(at, at);
         const blob = await Blob.create(engine, { pageSize });
         const info = await blob.write(inPieces(bytes, pageSize));
         return { info, bytes };
       }),
     );
-    const range = { offset: 12_345, length: 45 * pageSize };
+    const range = { offset: 12_345, length: 95 * pageSize };
     const readers = [0, 1, 2, 3, 4, 5, 6, 7].map((number) => {
       const { info, bytes } = blobs[number % blobs.length]!;
       const pieces = engine.read(info, range, { reusesMemory: true });
-      return { pieces, bytes, at: range.offset, turns: number % 4 === 3 ? 4 : 1000 };
+      return { pieces, bytes, at: range.offset, turns: number % 4 === 3 ? 3 : 1000 };
     });
     const running = new Set(readers);
     while (running.size > 0) {

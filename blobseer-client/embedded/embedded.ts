@@ -6,7 +6,7 @@
 import path from 'node:path';
 import { levelCounts } from '../algorithms/geometry.ts';
 import { Engine, type EngineOptions } from '../engine.ts';
-import { maxRunBytes, readAheadBytes, treeFanOut } from '../limits.ts';
+import { crowdedReadLimits, manyStreams, readLimits, treeFanOut } from '../limits.ts';
 import { embeddedPageSizes, fixedPageSizes } from '../page-sizes.ts';
 import { Check } from './check.ts';
 import { type Directory, openDirectory } from './directory.ts';
@@ -48,7 +48,7 @@ export class EmbeddedBlobSeer extends Engine<PageTree> {
     const holds = new Holds(environment, nowMs);
     const tables = openTables(environment);
     const stop = (cause: unknown) => environment.stop(cause);
-    const buffers = new PageBuffers(maxRunBytes);
+    const buffers = new PageBuffers([crowdedReadLimits.maxRunBytes, readLimits.maxRunBytes]);
     const pageFiles = new PageFiles(disk, path.join(directory, pagesDirectory), stop);
     const space = new SpaceGuard(disk, directory, nowMs);
     const versions = new EmbeddedVersionManager(tables);
@@ -73,8 +73,8 @@ export class EmbeddedBlobSeer extends Engine<PageTree> {
         versionManager: versions,
         metadataProvider: versions,
         dataProvider: {
-          maxRunBytes,
-          readAheadBytes,
+          readLimits: (otherStreams) =>
+            otherStreams < manyStreams ? readLimits : crowdedReadLimits,
           openReader: () => new EmbeddedPageReader(tables, pageFiles, buffers, refresh),
         },
         providerManager: {

@@ -8,8 +8,13 @@ import type { Limits } from '../limits.ts';
 import type { S3Response } from '../operations/operation.ts';
 import { ClientGone, type Exchange } from './exchange.ts';
 
-/** Pieces handed to the socket at once: a slow client shows progress at least this often. */
-const writeBytes = 256 * 1024;
+/**
+ * Handed to the socket at once: much to a client that takes it quickly, which is cheap; little to a slow one, which
+ * is found alive when it has taken it.
+ */
+const leastWriteBytes = 64 * 1024;
+const mostWriteBytes = 1024 * 1024;
+const quickMs = 100;
 
 export const serverName = 'blobseer-s3';
 
@@ -112,12 +117,19 @@ async function writeStream(
   const head = headOf(exchange, response, undefined);
   if (isUnread) head.push('Connection', 'close');
   res.writeHead(response.status, head);
+  let writeBytes = leastWriteBytes;
   while (piece.done !== true) {
     const bytes = piece.value;
-    for (let at = 0; at < bytes.length; at += writeBytes) {
+    for (let at = 0; at < bytes.length; ) {
       const slice = bytes.subarray(at, at + writeBytes);
+      at += slice.length;
+      const beganMs = performance.now();
       await written(exchange, slice, limits.bodyIdleTimeoutMs);
       exchange.bytesOut += slice.length;
+      const isQuick = performance.now() - beganMs < quickMs;
+      writeBytes = isQuick
+        ? Math.min(2 * writeBytes, mostWriteBytes)
+        : Math.max(writeBytes / 2, leastWriteBytes);
     }
     piece = await pieces.next();
     if (exchange.isClientGone) throw new ClientGone();

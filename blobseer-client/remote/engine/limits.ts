@@ -6,10 +6,8 @@ export const stretchBytes = 2 ** 19;
 export const maxStretchesUnderWay = 8;
 /** Bytes of pages on their way to providers, of all writes of this process. */
 export const maxBytesUnderWay = 24 * 2 ** 20;
-/** One read fetches pages that follow each other on the same providers, up to so many bytes. */
-export const remoteRunBytes = stretchBytes;
-/** Bytes that a reader fetches ahead of its consumer. */
-export const remoteReadAheadBytes = 2 * 2 ** 20;
+/** One read fetches pages that follow each other on the same providers; several are under way for each stream. */
+export const remoteReadLimits = { maxRunBytes: stretchBytes, readAheadBytes: 2 * 2 ** 20 };
 /** A snapshot of so few pages carries their addresses in its record: reading it asks no metadata provider. */
 export const maxRecordedLeaves = 16;
 /** Leaves of the trees read last, in blocks of `treeFanOut`. */

@@ -24,13 +24,7 @@ import { Closings } from './closings.ts';
 import { ClusterState, randomFirstId } from './cluster-state.ts';
 import { DeferredCalls } from './deferred-calls.ts';
 import { Homes } from './homes.ts';
-import {
-  maxBytesUnderWay,
-  type RemoteTimings,
-  remoteReadAheadBytes,
-  remoteRunBytes,
-  remoteTimings,
-} from './limits.ts';
+import { maxBytesUnderWay, type RemoteTimings, remoteReadLimits, remoteTimings } from './limits.ts';
 import { PageNames } from './page-names.ts';
 import { RemotePageReader } from './page-reader.ts';
 import { PageStores } from './page-stores.ts';
@@ -226,8 +220,7 @@ function partsOf(
       versionManager: versions,
       metadataProvider: trees,
       dataProvider: {
-        maxRunBytes: remoteRunBytes,
-        readAheadBytes: remoteReadAheadBytes,
+        readLimits: () => remoteReadLimits,
         openReader: () => new RemotePageReader(placements, stores, refresh),
       },
       providerManager: {
