@@ -3,7 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { BlobSeerError } from '../errors.ts';
 import type { Repeating, Transaction } from '../store.ts';
+import { type CommitStore, Commits } from './commits.ts';
 import { Environment } from './environment.ts';
 
 /** Commits that are added at once, and so wait together. */
@@ -96,4 +98,59 @@ test('a commit that work adds comes behind it, and is as durable', async () => {
     assert.deepEqual([await outer, await beside, await inner], [1, 2, 3]);
   });
   assert.deepEqual(seen, { runs: 'ab', kept: 'ab', rows: 'ab' });
+});
+
+/** A store whose transactions end as the test says, in their order. */
+function failing(parts: { readonly flush: readonly boolean[]; readonly child?: () => void }) {
+  let failure: BlobSeerError | undefined;
+  let begun = 0;
+  const store: CommitStore = {
+    transaction: async (write) => {
+      const isFlushed = parts.flush[begun++];
+      write();
+      await new Promise((resolve) => setImmediate(resolve));
+      if (isFlushed === false) throw new Error('EIO');
+    },
+    childTransaction: (write) => {
+      parts.child?.();
+      write();
+    },
+    put: () => undefined,
+    remove: () => false,
+    sequence: () => 0,
+    putSequence: () => undefined,
+    onBegin: () => undefined,
+    stop: (cause) => {
+      failure ??= new BlobSeerError('stopped', `storage has stopped: ${String(cause)}`);
+      return failure;
+    },
+    failure: () => failure,
+  };
+  return new Commits(store);
+}
+
+test('nothing is acknowledged that was flushed behind a failed flush', async () => {
+  const commits = failing({ flush: [false, true] });
+  const first = commits.add(() => 1, true);
+  const second = commits.add(() => 2, true);
+  await assert.rejects(first, /EIO/);
+  await assert.rejects(second, /EIO/);
+});
+
+test('where LMDB itself fails nothing runs again, and nothing is acknowledged', async () => {
+  let children = 0;
+  const commits = failing({
+    flush: [true],
+    child: () => {
+      children += 1;
+      if (children === 1) throw new Error('MDB_PANIC');
+    },
+  });
+  const outer = commits.add(() => {
+    throw new Error('never runs');
+  }, true);
+  const beside = commits.add(() => 2, true);
+  await assert.rejects(outer, /MDB_PANIC/);
+  await assert.rejects(beside, /MDB_PANIC/);
+  assert.equal(children, 1);
 });

@@ -23,6 +23,8 @@ export interface CommitStore {
   onBegin(count: number): void;
   /** After a failure nothing more is acknowledged. The error to throw. */
   stop(cause: unknown): BlobSeerError;
+  /** That error, once there was a failure. */
+  failure(): BlobSeerError | undefined;
 }
 
 type Work = (transaction: Transaction) => unknown;
@@ -52,6 +54,9 @@ export class Commits {
         run = this.runWaiting();
       });
       if (run === undefined) throw new Error('a transaction ended that had not begun');
+      // The flush of one before it may have failed: its pages are gone, and this one was built on them.
+      const failure = this.store.failure();
+      if (failure !== undefined) throw failure;
       for (const commit of run) commit.durable();
     } catch (error) {
       const stopped = this.store.stop(error);
@@ -86,6 +91,7 @@ export class Commits {
   private run(group: readonly PendingCommit[]): void {
     if (group.length > 1 && this.runInChild(group) === undefined) return;
     for (const commit of group) {
+      if (this.store.failure() !== undefined) return; // all of them are told
       const failure = this.runInChild([commit]);
       if (failure !== undefined) commit.fail(failure.error);
     }

@@ -249,7 +249,9 @@ export class Environment implements Store {
   private readonly headroom: Headroom;
   private readonly tables = new Map<string, LmdbTable>();
   private readonly onStopped: ((error: BlobSeerError) => void) | undefined;
+  /** By a failure, or because it was closed. */
   private stoppedBy: BlobSeerError | undefined;
+  private failure: BlobSeerError | undefined;
   private readonly commits = this.openCommits();
 
   constructor(options: EnvironmentOptions) {
@@ -306,6 +308,7 @@ export class Environment implements Store {
         if (count <= fewCommits) this.headroom.extend();
       },
       stop: (cause) => this.stop(cause),
+      failure: () => this.failure,
     });
   }
 
@@ -354,9 +357,10 @@ export class Environment implements Store {
   stop(cause: unknown): BlobSeerError {
     if (this.stoppedBy !== undefined) return this.stoppedBy;
     const reason = cause instanceof Error ? cause.message : String(cause);
-    this.stoppedBy = new BlobSeerError('stopped', `storage has stopped: ${reason}`, { cause });
-    this.onStopped?.(this.stoppedBy);
-    return this.stoppedBy;
+    this.failure = new BlobSeerError('stopped', `storage has stopped: ${reason}`, { cause });
+    this.stoppedBy = this.failure;
+    this.onStopped?.(this.failure);
+    return this.failure;
   }
 
   throwIfStopped(): void {

@@ -61,8 +61,10 @@ export function readSigner(input: SignerInput): { signer: Signer; signature: str
   const signedHeaders = readSignedHeaders(components.signedHeaders, 'header', region);
   const signer = { accessKey, scope, signedHeaders };
   const name = authorization.slice(0, at);
-  // Only where the signature stands last is the text in front of it all that was read.
-  if (components.signature === signature && name.length <= maxKeptLength) {
+  // Only where the signature stands last is the text in front of it all that was read. That text is a part of the
+  // header, which it holds in memory whole.
+  const isUsual = signature.length === signatureLength && name.length <= maxKeptLength;
+  if (components.signature === signature && isUsual) {
     if (kept.size >= maxKept) kept.clear();
     kept.set(name, signer);
   }
@@ -73,7 +75,7 @@ function keptSigner(authorization: string, at: number): Signer | undefined {
   if (last?.name.length === at && authorization.startsWith(last.name)) return last.signer;
   const name = authorization.slice(0, at);
   const signer = kept.get(name);
-  if (signer !== undefined) last = { name, signer };
+  if (signer !== undefined && authorization.length <= maxKeptLength) last = { name, signer };
   return signer;
 }
 
