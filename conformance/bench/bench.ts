@@ -23,6 +23,7 @@ import type { Measurement } from './measure.ts';
 import { comparison, machine, type Results, type Row, summary } from './results.ts';
 import { rgw } from './rgw.ts';
 import { bare, ours, running, type Server, type ServerKind, s3rver } from './servers.ts';
+import { settled } from './settled.ts';
 import { makeBucket, type Scale, type Workload, warmRound } from './workload.ts';
 import { fullScale, tinyScale, workloads } from './workloads.ts';
 
@@ -82,7 +83,7 @@ function commandLine(): string {
 async function allRounds(
   workload: Workload,
   servers: readonly Server[],
-  { connections, rounds, tell }: BenchOptions,
+  { scale, connections, rounds, tell }: BenchOptions,
 ): Promise<Row[]> {
   const able = servers.filter((server) => workload.suits?.(server) ?? true);
   const chosen = workload.connections.filter(
@@ -101,6 +102,7 @@ async function allRounds(
     const measured = new Map<Server, Measurement[]>(able.map((server) => [server, []]));
     for (let round = 0; round < rounds; round += 1) {
       for (const server of able) {
+        if (scale.settles) await settled();
         const turn = { connections: count, round, rate: rates.get(server) };
         const found = await workload.measure(server, turn);
         measured.get(server)?.push(found);

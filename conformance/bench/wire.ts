@@ -33,6 +33,8 @@ interface Pending {
 const headEnd = Buffer.from('\r\n\r\n');
 const lineEnd = Buffer.from('\r\n');
 const noBytes = Buffer.alloc(0);
+/** What any socket receives, until the next one does: memory made for each piece costs more than reading it. */
+const received = Buffer.alloc(256 * 1024);
 
 /** One request at a time. A connection that the server closes is opened again for the next. */
 export class Connection {
@@ -72,11 +74,19 @@ export class Connection {
   }
 
   #open(): Socket {
-    const socket = connect({ host: this.#host, port: this.#port, noDelay: true });
+    const socket = connect({
+      ...{ host: this.#host, port: this.#port, noDelay: true },
+      onread: {
+        buffer: received,
+        callback: (length) => {
+          this.#receive(received.subarray(0, length));
+          return true;
+        },
+      },
+    });
     this.#socket = socket;
     this.#rest = noBytes;
     this.#head = undefined;
-    socket.on('data', (bytes: Buffer) => this.#receive(bytes));
     const gone = (error?: Error) => {
       if (this.#socket !== socket) return;
       this.#socket = undefined;
@@ -89,8 +99,8 @@ export class Connection {
     return socket;
   }
 
-  #receive(received: Buffer): void {
-    let bytes = this.#rest.length === 0 ? received : Buffer.concat([this.#rest, received]);
+  #receive(arrived: Buffer): void {
+    let bytes = this.#rest.length === 0 ? arrived : Buffer.concat([this.#rest, arrived]);
     this.#rest = noBytes;
     for (;;) {
       if (this.#head === undefined) {
@@ -112,7 +122,7 @@ export class Connection {
       const taken = bytes.subarray(0, this.#left);
       this.#left -= taken.length;
       this.#bytes += taken.length;
-      if (this.#pending?.exchange.keepBody === true) this.#kept.push(taken);
+      if (this.#pending?.exchange.keepBody === true) this.#kept.push(Buffer.from(taken));
       bytes = bytes.subarray(taken.length);
       if (this.#left > 0) return;
       if (!this.#isChunked) {
@@ -121,7 +131,7 @@ export class Connection {
       }
       this.#left = undefined;
     }
-    this.#rest = bytes;
+    this.#rest = Buffer.from(bytes);
   }
 
   #begin(head: string): void {

@@ -12,6 +12,8 @@ export const bucket = 'bench';
 
 export interface Scale {
   readonly pace: Pace;
+  /** Whether each turn begins on a quiet machine. */
+  readonly settles: boolean;
   /** Objects that small reads choose from. */
   readonly smallObjects: number;
   /** Requests made beforehand for work that uses each once, while a server's rate is not known. */

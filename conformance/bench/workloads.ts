@@ -6,6 +6,7 @@ import { kibibyte, mebibyte, type Scale, type Workload } from './workload.ts';
 
 export const fullScale: Scale = {
   pace: { warmupMs: 1000, durationMs: 5000 },
+  settles: true,
   smallObjects: 1000,
   onceRequests: 40_000,
   largeBytes: 1024 * mebibyte,
@@ -21,6 +22,7 @@ export const fullScale: Scale = {
 /** Only to see that everything runs. */
 export const tinyScale: Scale = {
   pace: { warmupMs: 0, durationMs: 100 },
+  settles: false,
   smallObjects: 10,
   onceRequests: 200,
   largeBytes: 12 * mebibyte,
