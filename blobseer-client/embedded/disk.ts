@@ -4,6 +4,7 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rmdir, statfs, unlink } from 'node:fs/promises';
+import { DirectFile } from './direct-file.ts';
 
 export interface DiskFile {
   /** Writes all of the pieces, in order, from `position` on. */
@@ -18,6 +19,8 @@ export interface DiskFile {
 export interface Disk {
   /** A new file, mode 0600; fails where one exists. */
   create(file: string): Promise<DiskFile>;
+  /** The same for a file that is written once, from its beginning on, and not read before it is closed. */
+  createForWriting(file: string): Promise<DiskFile>;
   openForRead(file: string): Promise<DiskFile>;
   unlink(file: string): Promise<void>;
   /** Mode 0700. True when it was not there before. */
@@ -90,6 +93,7 @@ export const nodeDisk: Disk = {
   async create(file) {
     return new NodeFile(await open(file, 'wx+', 0o600));
   },
+  createForWriting: (file) => DirectFile.create(file),
   async openForRead(file) {
     return new NodeFile(await open(file, constants.O_RDONLY));
   },

@@ -53,7 +53,7 @@ export class PageFiles {
   async create(name: FileName): Promise<DiskFile> {
     try {
       await this.makeDirectories(name);
-      return await this.disk.create(this.path(name));
+      return await this.disk.createForWriting(this.path(name));
     } catch (error) {
       throw writeError(error, 'cannot create a page file');
     }

@@ -39,6 +39,10 @@ export class FaultyDisk implements Disk {
     return this.note('create', async () => this.wrap(await nodeDisk.create(file)));
   }
 
+  createForWriting(file: string): Promise<DiskFile> {
+    return this.note('create', async () => this.wrap(await nodeDisk.createForWriting(file)));
+  }
+
   async openForRead(file: string): Promise<DiskFile> {
     return this.wrap(await nodeDisk.openForRead(file));
   }
