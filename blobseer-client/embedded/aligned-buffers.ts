@@ -3,14 +3,14 @@
  * the memory of a WebAssembly instance begins at a page; some buffers are cut from each.
  */
 
-export const alignedBufferBytes = 512 * 1024;
+export const alignedBufferBytes = 256 * 1024;
 /** Direct writes begin and end at multiples of it, in memory and in the file: as large as blocks of disks get. */
 export const alignmentBytes = 4096;
 
-const buffersPerMemory = 8;
+const buffersPerMemory = 16;
 const wasmPageBytes = 64 * 1024;
 /** Kept while nobody writes: 32 MiB. */
-const maxFree = 64;
+const maxFree = 128;
 
 /** What is used of it; the project's library setting is without the DOM, which declares it. */
 declare const WebAssembly: {
