@@ -9,8 +9,8 @@ export const alignmentBytes = 4096;
 
 const buffersPerMemory = 16;
 const wasmPageBytes = 64 * 1024;
-/** Kept while nobody writes: 32 MiB. */
-const maxFree = 128;
+/** 8 MiB, never given back to the system: only a collection of the whole heap would do that, much later. */
+const maxMemories = 2;
 
 /** What is used of it; the project's library setting is without the DOM, which declares it. */
 declare const WebAssembly: {
@@ -21,20 +21,24 @@ declare const WebAssembly: {
 };
 
 const free: Buffer[] = [];
+let memories = 0;
 
-/** `alignedBufferBytes` long, with whatever is in it. */
-export function takeAligned(): Buffer {
-  const taken = free.pop();
-  if (taken !== undefined) return taken;
-  const initial = (buffersPerMemory * alignedBufferBytes) / wasmPageBytes;
-  const { buffer } = new WebAssembly.Memory({ initial, maximum: initial });
-  for (let number = 1; number < buffersPerMemory; number++) {
-    free.push(Buffer.from(buffer, number * alignedBufferBytes, alignedBufferBytes));
-  }
-  return Buffer.from(buffer, 0, alignedBufferBytes);
+/** `alignedBufferBytes` long, with whatever is in it; undefined while all are taken. */
+export function takeAligned(): Buffer | undefined {
+  if (free.length === 0 && memories < maxMemories) addMemory();
+  return free.pop();
 }
 
 /** Nobody looks at it any more. */
 export function giveBackAligned(buffer: Buffer): void {
-  if (free.length < maxFree) free.push(buffer);
+  free.push(buffer);
+}
+
+function addMemory(): void {
+  memories++;
+  const pages = (buffersPerMemory * alignedBufferBytes) / wasmPageBytes;
+  const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages });
+  for (let number = 0; number < buffersPerMemory; number++) {
+    free.push(Buffer.from(buffer, number * alignedBufferBytes, alignedBufferBytes));
+  }
 }

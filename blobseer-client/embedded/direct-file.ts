@@ -6,17 +6,15 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import {
-  alignedBufferBytes,
-  alignmentBytes,
-  giveBackAligned,
-  takeAligned,
-} from './aligned-buffers.ts';
+import { alignedBufferBytes, alignmentBytes, giveBackAligned } from './aligned-buffers.ts';
 import type { DiskFile } from './disk.ts';
 import { errorCode } from './io-errors.ts';
 
-/** Some file systems know no direct writes, and some systems no such flag: files are written through the cache then. */
+/** Some systems know no direct writes, and some file systems, which tell so when they are asked. */
 let isDirectKnown = (constants as Partial<typeof constants>).O_DIRECT !== undefined;
+
+/** False where files are better written through the cache. */
+export const mayWriteDirectly = (): boolean => isDirectKnown;
 
 const newFile = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
 const mode = 0o600;
@@ -24,34 +22,34 @@ const mode = 0o600;
 export class DirectFile implements DiskFile {
   private readonly path: string;
   private handle: FileHandle;
-  private isDirect: boolean;
-  /** What is not written yet; it goes to `written`. */
+  private isDirect = true;
+  /** What is not written yet; it goes to `written`. Undefined once all is. */
   private buffer: Buffer | undefined;
   private used = 0;
   private written = 0;
 
-  private constructor(path: string, handle: FileHandle, isDirect: boolean) {
+  private constructor(path: string, handle: FileHandle, buffer: Buffer) {
     this.path = path;
     this.handle = handle;
-    this.isDirect = isDirect;
+    this.buffer = buffer;
   }
 
-  static async create(path: string): Promise<DirectFile> {
-    if (isDirectKnown) {
-      try {
-        return new DirectFile(path, await open(path, newFile | constants.O_DIRECT, mode), true);
-      } catch (error) {
-        if (errorCode(error) !== 'EINVAL') throw error;
-        isDirectKnown = false;
+  /** Takes an aligned buffer over, and gives it back. */
+  static async create(path: string, buffer: Buffer): Promise<DirectFile> {
+    try {
+      return new DirectFile(path, await open(path, newFile | constants.O_DIRECT, mode), buffer);
+    } catch (error) {
+      if (errorCode(error) !== 'EINVAL') {
+        giveBackAligned(buffer);
+        throw error;
       }
-      // The file may have been made before its flag was refused.
-      return new DirectFile(
-        path,
-        await open(path, constants.O_RDWR | constants.O_CREAT, mode),
-        false,
-      );
     }
-    return new DirectFile(path, await open(path, newFile, mode), false);
+    isDirectKnown = false;
+    // The file may have been made before its flag was refused.
+    const handle = await open(path, constants.O_RDWR | constants.O_CREAT, mode);
+    const file = new DirectFile(path, handle, buffer);
+    file.isDirect = false;
+    return file;
   }
 
   /** Pieces follow those of the last call. */
@@ -59,14 +57,15 @@ export class DirectFile implements DiskFile {
     if (position !== this.written + this.used) {
       throw new RangeError(`a write at ${position} in a file of ${this.written + this.used} bytes`);
     }
+    const { buffer } = this;
+    if (buffer === undefined) throw new Error('a file that was synced is not written to');
     for (const piece of pieces) {
       for (let at = 0; at < piece.length; ) {
-        this.buffer ??= takeAligned();
         const part = piece.subarray(at, at + alignedBufferBytes - this.used);
-        this.buffer.set(part, this.used);
+        buffer.set(part, this.used);
         this.used += part.length;
         at += part.length;
-        if (this.used === alignedBufferBytes) await this.writeOut(this.buffer);
+        if (this.used === alignedBufferBytes) await this.writeOut(buffer);
       }
     }
   }
@@ -112,13 +111,18 @@ export class DirectFile implements DiskFile {
   /** fdatasync(2), behind all that was written. Nothing may be written behind it. */
   async sync(): Promise<void> {
     if (this.buffer !== undefined && this.used > 0) await this.writeOut(this.buffer);
+    this.giveBack();
     await this.handle.datasync();
   }
 
   /** What was not synced may be lost. */
   async close(): Promise<void> {
+    this.giveBack();
+    await this.handle.close();
+  }
+
+  private giveBack(): void {
     if (this.buffer !== undefined) giveBackAligned(this.buffer);
     this.buffer = undefined;
-    await this.handle.close();
   }
 }

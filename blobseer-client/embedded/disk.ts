@@ -4,7 +4,8 @@
  */
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, readdir, rmdir, statfs, unlink } from 'node:fs/promises';
-import { DirectFile } from './direct-file.ts';
+import { takeAligned } from './aligned-buffers.ts';
+import { DirectFile, mayWriteDirectly } from './direct-file.ts';
 
 export interface DiskFile {
   /** Writes all of the pieces, in order, from `position` on. */
@@ -93,7 +94,11 @@ export const nodeDisk: Disk = {
   async create(file) {
     return new NodeFile(await open(file, 'wx+', 0o600));
   },
-  createForWriting: (file) => DirectFile.create(file),
+  async createForWriting(file) {
+    const buffer = mayWriteDirectly() ? takeAligned() : undefined;
+    if (buffer === undefined) return await this.create(file);
+    return await DirectFile.create(file, buffer);
+  },
   async openForRead(file) {
     return new NodeFile(await open(file, constants.O_RDONLY));
   },
