@@ -80,7 +80,9 @@ test('only a new file is made, for its owner alone', async () => {
     const file = await create(name);
     await file.close();
     assert.equal((await stat(name)).mode & 0o777, 0o600);
-    await assert.rejects(create(name), { code: 'EEXIST' });
+    // Far oftener than there are buffers: each one comes back.
+    for (let count = 0; count < 100; count++)
+      await assert.rejects(create(name), { code: 'EEXIST' });
   });
 });
 

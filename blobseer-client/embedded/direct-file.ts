@@ -22,34 +22,32 @@ const mode = 0o600;
 export class DirectFile implements DiskFile {
   private readonly path: string;
   private handle: FileHandle;
-  private isDirect = true;
+  private isDirect: boolean;
   /** What is not written yet; it goes to `written`. Undefined once all is. */
   private buffer: Buffer | undefined;
   private used = 0;
   private written = 0;
 
-  private constructor(path: string, handle: FileHandle, buffer: Buffer) {
+  private constructor(path: string, handle: FileHandle, isDirect: boolean, buffer: Buffer) {
     this.path = path;
     this.handle = handle;
+    this.isDirect = isDirect;
     this.buffer = buffer;
   }
 
-  /** Takes an aligned buffer over, and gives it back. */
+  /** Takes an aligned buffer over, and gives it back, also where no file can be made. */
   static async create(path: string, buffer: Buffer): Promise<DirectFile> {
     try {
-      return new DirectFile(path, await open(path, newFile | constants.O_DIRECT, mode), buffer);
+      const handle = await openDirectly(path);
+      if (handle !== undefined) return new DirectFile(path, handle, true, buffer);
+      isDirectKnown = false;
+      // The file may have been made before its flag was refused.
+      const plain = await open(path, constants.O_RDWR | constants.O_CREAT, mode);
+      return new DirectFile(path, plain, false, buffer);
     } catch (error) {
-      if (errorCode(error) !== 'EINVAL') {
-        giveBackAligned(buffer);
-        throw error;
-      }
+      giveBackAligned(buffer);
+      throw error;
     }
-    isDirectKnown = false;
-    // The file may have been made before its flag was refused.
-    const handle = await open(path, constants.O_RDWR | constants.O_CREAT, mode);
-    const file = new DirectFile(path, handle, buffer);
-    file.isDirect = false;
-    return file;
   }
 
   /** Pieces follow those of the last call. */
@@ -124,5 +122,15 @@ export class DirectFile implements DiskFile {
   private giveBack(): void {
     if (this.buffer !== undefined) giveBackAligned(this.buffer);
     this.buffer = undefined;
+  }
+}
+
+/** Undefined where the file system does not know the flag. */
+async function openDirectly(path: string): Promise<FileHandle | undefined> {
+  try {
+    return await open(path, newFile | constants.O_DIRECT, mode);
+  } catch (error) {
+    if (errorCode(error) === 'EINVAL') return undefined;
+    throw error;
   }
 }
