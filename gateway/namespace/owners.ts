@@ -23,6 +23,7 @@ export class Owners {
   private readonly texts = new Map<number, string>();
   /** What was read last: neighbours in a listing have the same owner. */
   private last = { token: -1, text: '' };
+  private lastShort = { token: -1, text: '' };
   private readonly tokens = new Map<string, Buffer>();
   /** Ids whose rows are there, and durable. */
   private readonly stored = new Set<string>();
@@ -45,12 +46,24 @@ export class Owners {
 
   read(reader: ByteReader): string {
     const mark = reader.varint();
-    if (mark !== internedMark) return reader.raw(mark - 1).toString('utf8');
+    if (mark !== internedMark) return this.textHere(reader, mark - 1);
     const token = reader.u48();
     if (token === this.last.token) return this.last.text;
     const text = this.textOf(token);
     this.last = { token, text };
     return text;
+  }
+
+  private textHere(reader: ByteReader, length: number): string {
+    if (length >= shortestInternedBytes) return reader.raw(length).toString('utf8');
+    const start = reader.skip(length);
+    let token = length;
+    for (let at = start; at < reader.offset; at += 1) token = token * 256 + reader.buffer[at]!;
+    if (token !== this.lastShort.token) {
+      const text = reader.buffer.toString('utf8', start, reader.offset);
+      this.lastShort = { token, text };
+    }
+    return this.lastShort.text;
   }
 
   private textOf(token: number): string {

@@ -209,6 +209,26 @@ test('owners: long ids take 7 bytes; one whose bytes are taken is written in ful
   assert.equal(await lengthOf(other), 65);
 });
 
+test('owners: ids are told apart that are short, alike, or read in turns', async () => {
+  const store = new MemoryStore();
+  const owners = new Owners(store.table('owners'));
+  const six = ['abcdef', '\0\0\0\0\0\0', '\xff\xfe\xfd', 'é'.repeat(3), 'zzzzzz'];
+  const ids = ['', '\0', '\0\0', 'a', 'aa', '\0a', 'a\0', ...six, 'abcdefg', ownerId];
+  const rows = await store.commit((t) =>
+    ids.map((id) => {
+      const writer = new ByteWriter();
+      owners.write(t, writer, id);
+      return Buffer.from(writer.finish());
+    }),
+  );
+  const read = (index: number) => owners.read(new ByteReader(rows[index]!));
+  for (const [first, id] of ids.entries()) {
+    for (const [second, other] of ids.entries()) {
+      assert.deepEqual([read(first), read(first), read(second)], [id, id, other]);
+    }
+  }
+});
+
 test('owners: what an undone commit wrote is written again', async () => {
   const store = new MemoryStore();
   const table = store.table('owners');
