@@ -52,6 +52,11 @@ export interface EngineOptions {
   /** Something went wrong in the background; it will be tried again. */
   readonly onError?: (error: unknown) => void;
   readonly nowMs?: () => number;
+  /**
+   * How much this process has taken up and not answered. Where all of it waits for one commit, that is made without leaving
+   * the thread, which is blocked until it is flushed. Default: never.
+   */
+  readonly requestsInProgress?: () => number;
   /** Of all new blobs; otherwise each gets what suits its first write. */
   readonly pageSize?: number | undefined;
   /** The background work runs so often; 0: only when `maintain` asks for it. */

@@ -43,8 +43,6 @@ export interface App {
   readonly handle: RequestListener;
   /** The requests of each connection, for errors that the HTTP parser finds. */
   readonly turns: Turns;
-  /** Resolves when no request is being handled, those whose connection is gone included. */
-  idle(): Promise<void>;
 }
 
 export function createApp(parts: AppParts): App {
@@ -60,23 +58,14 @@ export function createApp(parts: AppParts): App {
   // Reached only when a step fails that errors are not rendered for: there is nobody to answer.
   koa.context.onerror = failed;
   const handle = koa.callback();
-  // Counted, not collected: nobody asks which ones they are.
-  let running = 0;
-  const idleWaiters: (() => void)[] = [];
-  const end = () => {
-    running -= 1;
-    if (running === 0) for (const resolve of idleWaiters.splice(0)) resolve();
-  };
+  const { requests } = services;
   return {
     turns,
     handle: (req, res) =>
       turns.take(req, res, () => {
-        running += 1;
-        handle(req, res).then(end, end);
+        requests.begin();
+        handle(req, res).then(requests.end, requests.end);
       }),
-    idle: async () => {
-      if (running > 0) await new Promise<void>((resolve) => idleWaiters.push(resolve));
-    },
   };
 }
 

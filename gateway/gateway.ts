@@ -22,6 +22,7 @@ import type { Log } from './log.ts';
 import { openNamespace } from './namespace/store-namespace.ts';
 import { operations } from './operations/index.ts';
 import { newHostId } from './pipeline/context.ts';
+import { RequestsInProgress } from './requests-in-progress.ts';
 import { type Listener, listen } from './server.ts';
 import type { Services } from './services.ts';
 
@@ -37,12 +38,15 @@ export async function openStorage(
   onInstance: (instanceId: number) => void = () => undefined,
 ): Promise<{ blobseer: OpenedBlobSeer; services: Services }> {
   const clock = systemClock;
+  const requests = new RequestsInProgress();
   const options: EngineOptions = {
     directory: config.dataDirectory,
     role,
     pageSize: config.pageSize,
     onInstance,
     nowMs: () => clock.nowMs(),
+    // A supervisor must not be blocked: it accepts the connections of all workers.
+    ...(role === 'supervisor' ? {} : { requestsInProgress: () => requests.count }),
     onStopped: (err) => {
       log.fatal({ err }, 'storage failed: nothing more can be acknowledged');
       onFatal();
@@ -55,7 +59,7 @@ export async function openStorage(
       ? await openEmbedded(options)
       : await openRemote({ ...options, deployment: deploymentIn(blobseerFile, log), replication });
   const namespace = openNamespace(blobseer, clock);
-  return { blobseer, services: { blobseer, namespace, config, clock } };
+  return { blobseer, services: { blobseer, namespace, config, clock, requests } };
 }
 
 /** Throws ConfigError for a file that is not there or makes no sense. */
@@ -92,7 +96,10 @@ export async function startGateway(services: Services, log: Log): Promise<Gatewa
     isStopping = true;
     await Promise.all(listeners.map((listener) => listener.close(limits.shutdownDrainMs)));
     // A request whose connection was cut still frees its pages: storage must not close before.
-    await Promise.race([app.idle(), delay(cutRequestsEndMs, undefined, { ref: false })]);
+    await Promise.race([
+      services.requests.idle(),
+      delay(cutRequestsEndMs, undefined, { ref: false }),
+    ]);
   };
   try {
     for (const address of config.listen) {

@@ -20,7 +20,10 @@ export interface Directory {
 }
 
 export interface DirectoryOptions
-  extends Pick<EngineOptions, 'directory' | 'role' | 'onStopped' | 'onInstance' | 'nowMs'> {
+  extends Pick<
+    EngineOptions,
+    'directory' | 'role' | 'onStopped' | 'onInstance' | 'nowMs' | 'requestsInProgress'
+  > {
   readonly disk: Disk;
   readonly kind: EngineKind;
   /** The first id of a new directory; 1 by default. */
@@ -51,6 +54,7 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
   const environment = new Environment({
     file: path.join(directory, databaseFile),
     ...(onStopped && { onStopped }),
+    requestsInProgress: options.requestsInProgress,
   });
   try {
     // The names of the database and of its directory, before anything in it is acknowledged.

@@ -54,6 +54,8 @@ export interface EnvironmentOptions {
   readonly file: string;
   /** Called once, when a flush has failed and nothing more may be acknowledged. */
   readonly onStopped?: (error: BlobSeerError) => void;
+  /** See EngineOptions. */
+  readonly requestsInProgress?: (() => number) | undefined;
 }
 
 class LmdbTable implements PageTable {
@@ -252,7 +254,7 @@ export class Environment implements Store {
   /** By a failure, or because it was closed. */
   private stoppedBy: BlobSeerError | undefined;
   private failure: BlobSeerError | undefined;
-  private readonly commits = this.openCommits();
+  private readonly commits: Commits;
 
   constructor(options: EnvironmentOptions) {
     this.file = options.file;
@@ -271,6 +273,7 @@ export class Environment implements Store {
     } catch (error) {
       throw translateIoError(error, `cannot open ${options.file}`);
     }
+    this.commits = this.openCommits(options.requestsInProgress);
     this.meta = this.table('meta');
     const { env } = this.root as unknown as LmdbNumbers;
     const { pageSize } = env.stat();
@@ -292,9 +295,11 @@ export class Environment implements Store {
     return this.commits.add(work, repeating === 'repeatable');
   }
 
-  private openCommits(): Commits {
+  private openCommits(requestsInProgress: () => number = () => Number.POSITIVE_INFINITY): Commits {
     return new Commits({
       transaction: (write) => this.root.transaction(write),
+      transactionHere: (write) => this.root.transactionSync(write),
+      isAllIdle: (waiting) => waiting >= requestsInProgress(),
       childTransaction: (write) => this.root.childTransaction(write),
       put: (table, key, value) => lmdbTable(table).put(key, value),
       remove: (table, key) => lmdbTable(table).remove(key),
@@ -368,6 +373,7 @@ export class Environment implements Store {
   }
 
   async close(): Promise<void> {
+    this.commits.hurry();
     this.stoppedBy ??= new BlobSeerError('stopped', 'storage is closed');
     await this.root.close();
     this.headroom.close();

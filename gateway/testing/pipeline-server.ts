@@ -8,6 +8,7 @@ import { defaultLimits, type Limits } from '../limits.ts';
 import { createLog } from '../log.ts';
 import type { Bucket, Namespace, User } from '../namespace/namespace.ts';
 import type { Operation } from '../operations/operation.ts';
+import { RequestsInProgress } from '../requests-in-progress.ts';
 import { type Listener, listen } from '../server.ts';
 import type { Services } from '../services.ts';
 
@@ -71,7 +72,12 @@ export async function startTestServer(options: {
       },
     }),
   );
-  const services = { namespace, config, clock: systemClock } as unknown as Services;
+  const services = {
+    namespace,
+    config,
+    clock: systemClock,
+    requests: new RequestsInProgress(),
+  } as unknown as Services;
   const state: { notReady: string | undefined } = { notReady: undefined };
   const health = { notReady: () => state.notReady };
   const hostId = 'test-host';

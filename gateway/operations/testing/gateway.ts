@@ -11,6 +11,7 @@ import { type Config, configWith } from '../../config.ts';
 import type { User } from '../../namespace/namespace.ts';
 import { openNamespace } from '../../namespace/store-namespace.ts';
 import { admit } from '../../pipeline/admit.ts';
+import { RequestsInProgress } from '../../requests-in-progress.ts';
 import type { S3Error } from '../../s3/errors.ts';
 import { headersOf } from '../../s3/headers.ts';
 import { QueryParameters } from '../../s3/query.ts';
@@ -77,7 +78,8 @@ export class TestGateway {
       for (const user of [alice, bob]) namespace.putUser(transaction, user);
     });
     const config = configWith({ ...changes, dataDirectory: directory });
-    const services = { blobseer, namespace, config, clock: systemClock };
+    const requests = new RequestsInProgress();
+    const services = { blobseer, namespace, config, clock: systemClock, requests };
     return new TestGateway(blobseer, services, directory);
   }
 
