@@ -4,6 +4,7 @@
  */
 
 import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
@@ -23,7 +24,7 @@ import { openNamespace } from './namespace/store-namespace.ts';
 import { operations } from './operations/index.ts';
 import { newHostId } from './pipeline/context.ts';
 import { RequestsInProgress } from './requests-in-progress.ts';
-import { type Listener, listen } from './server.ts';
+import { type Listener, listen, serveHanded } from './server.ts';
 import type { Services } from './services.ts';
 
 /** The exit status of a process whose storage failed (sysexits.h: EX_IOERR): nothing may go on. */
@@ -84,32 +85,59 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
+/** It accepts connections by itself. */
 export async function startGateway(services: Services, log: Log): Promise<Gateway> {
-  const { config, clock } = services;
+  const { config } = services;
+  const { parts, stop } = newGateway(services, log);
+  const listeners: Listener[] = [];
+  try {
+    for (const address of config.listen) {
+      listeners.push(await listen(address, config.tls, parts));
+    }
+  } catch (error) {
+    await stop(listeners);
+    throw error;
+  }
+  const urls = listeners.map(({ url }) => url);
+  log.info({ urls, hostId: parts.hostId }, 'listening');
+  return { urls, stop: () => stop(listeners) };
+}
+
+export interface HandedGateway {
+  /** A connection that was accepted at one of the addresses of the configuration, which is known by its place there. */
+  take(socket: Socket, listener: number): void;
+  stop(): Promise<void>;
+}
+
+/** It is given its connections; `onClosed` is told of each that is no more. Throws ConfigError for certificates that cannot be used. */
+export function startHandedGateway(
+  services: Services,
+  log: Log,
+  onClosed: () => void,
+): HandedGateway {
+  const { config } = services;
+  const { parts, stop } = newGateway(services, log);
+  const servers = config.listen.map((address) => serveHanded(address, config.tls, parts, onClosed));
+  return {
+    take: (socket, listener) => servers[listener]?.take(socket),
+    stop: () => stop(servers),
+  };
+}
+
+function newGateway(services: Services, log: Log) {
+  const { clock, requests } = services;
   const limits = defaultLimits;
   const hostId = newHostId(clock);
   let isStopping = false;
   const health = { notReady: () => (isStopping ? 'shutting down' : undefined) };
   const app = createApp({ services, operations, limits, log, hostId, health });
-  const listeners: Listener[] = [];
-  const stop = async () => {
-    isStopping = true;
-    await Promise.all(listeners.map((listener) => listener.close(limits.shutdownDrainMs)));
-    // A request whose connection was cut still frees its pages: storage must not close before.
-    await Promise.race([
-      services.requests.idle(),
-      delay(cutRequestsEndMs, undefined, { ref: false }),
-    ]);
+  return {
+    parts: { ...app, limits, log, hostId, clock },
+    async stop(servers: readonly Pick<Listener, 'close'>[]): Promise<void> {
+      isStopping = true;
+      await Promise.all(servers.map((server) => server.close(limits.shutdownDrainMs)));
+      // A request whose connection was cut still frees its pages: storage must not close before.
+      await Promise.race([requests.idle(), delay(cutRequestsEndMs, undefined, { ref: false })]);
+    },
   };
-  try {
-    for (const address of config.listen) {
-      listeners.push(await listen(address, config.tls, { ...app, limits, log, hostId, clock }));
-    }
-  } catch (error) {
-    await stop();
-    throw error;
-  }
-  const urls = listeners.map(({ url }) => url);
-  log.info({ urls, hostId }, 'listening');
-  return { urls, stop };
 }

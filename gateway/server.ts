@@ -7,8 +7,9 @@ import { X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { Socket } from 'node:net';
 import { createSecureContext, type SecureContext } from 'node:tls';
+import { bind } from './bind.ts';
 import { ConfigError, type ListenAddress, type TlsPair } from './config.ts';
 import type { Limits } from './limits.ts';
 import {
@@ -18,7 +19,7 @@ import {
 } from './pipeline/client-error.ts';
 
 /** Socket reads of this size: Node's default of 16 KiB costs a third of the upload speed. */
-const socketReadBytes = 64 * 1024;
+export const socketReadBytes = 64 * 1024;
 
 /** How often idle connections are looked for while the listeners close. */
 const idleSweepMs = 50;
@@ -41,14 +42,54 @@ export async function listen(
   parts: ListenerParts,
 ): Promise<Listener> {
   const server = createServer(address, tls, parts);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => reject(listenError(address, cause)));
-    server.listen(address.port, address.host, resolve);
-  });
-  const scheme = address.secure ? 'https' : 'http';
+  return { url: await bind(server, address), close: (drainMs) => closeServer(server, drainMs) };
+}
+
+/** A server that is given its connections, since somebody else accepts them. */
+export interface HandedServer {
+  take(socket: Socket): void;
+  /** Takes no more; resolves when running requests are answered, or cut after `drainMs`. */
+  close(drainMs: number): Promise<void>;
+}
+
+/** `onClosed` is told of each connection that is no more. */
+export function serveHanded(
+  address: ListenAddress,
+  tls: readonly TlsPair[],
+  parts: ListenerParts,
+  onClosed: () => void,
+): HandedServer {
+  const server = createServer(address, tls, parts);
+  // Node begins to watch the time that headers take, and which connections are idle, when a server listens.
+  server.emit('listening');
+  let open = 0;
+  let isClosing = false;
+  let onNoneOpen: () => void = () => undefined;
   return {
-    url: `${scheme}://${shownHost(address.host)}:${portOf(server)}`,
-    close: (drainMs) => closeServer(server, drainMs),
+    take(socket) {
+      open += 1;
+      socket.once('close', () => {
+        open -= 1;
+        onClosed();
+        if (open === 0) onNoneOpen();
+      });
+      if (isClosing) {
+        socket.destroy();
+        return;
+      }
+      // As Node's server has its own.
+      socket.setNoDelay(true);
+      socket.allowHalfOpen = true;
+      server.emit('connection', socket);
+    },
+    async close(drainMs) {
+      isClosing = true;
+      await drained(server, drainMs, (done) => {
+        onNoneOpen = done;
+        server.close();
+        if (open === 0) done();
+      });
+    },
   };
 }
 
@@ -116,35 +157,20 @@ function readCertificate({ certFile, keyFile }: TlsPair): Certificate {
   }
 }
 
-function listenError(address: ListenAddress, cause: NodeJS.ErrnoException): Error {
-  const place = `${shownHost(address.host)}:${address.port}`;
-  const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'the port is taken; stop what uses it or give another with --listen',
-    EACCES: 'this user may not take the port; ports below 1024 need a privilege',
-    EADDRNOTAVAIL: 'no network interface of this machine has the address',
-    ENOTFOUND: 'the host name is not known',
-  };
-  const reason = reasons[cause.code ?? ''] ?? cause.message;
-  return new ConfigError(`cannot listen on ${place}: ${reason}`);
+function closeServer(server: Server, drainMs: number): Promise<void> {
+  return drained(server, drainMs, (done) => server.close(() => done()));
 }
 
-function shownHost(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
-}
-
-function portOf(server: Server): number {
-  const address: AddressInfo | string | null = server.address();
-  return address !== null && typeof address === 'object' ? address.port : 0;
-}
-
-async function closeServer(server: Server, drainMs: number): Promise<void> {
+async function drained(
+  server: Server,
+  drainMs: number,
+  close: (done: () => void) => void,
+): Promise<void> {
   // Node leaves a connection open that becomes idle after close() began.
   const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
   const cut = setTimeout(() => server.closeAllConnections(), drainMs);
   try {
-    await new Promise<void>((resolve) => {
-      server.close(() => resolve());
-    });
+    await new Promise<void>(close);
   } finally {
     clearInterval(sweep);
     clearTimeout(cut);

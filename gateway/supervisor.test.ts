@@ -1,6 +1,7 @@
 /** The supervisor with made-up workers: programs of a few lines that do one thing wrong each. */
 import assert from 'node:assert/strict';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
@@ -16,6 +17,8 @@ after(() => {
   rmSync(directory, { recursive: true });
 });
 
+const closesToldAtOnce = 3;
+
 /** Runs `body` when told to start; `tell` and `instanceId` are at hand. */
 function workerProgram(name: string, body: string): string {
   const file = path.join(directory, `${name}.cjs`);
@@ -23,8 +26,19 @@ function workerProgram(name: string, body: string): string {
     file,
     `const tell = (message) => process.send(message);
      const instanceId = process.pid;
-     process.on('message', (message) => {
+     let closes = 0;
+     process.on('message', (message, socket) => {
        if (message.kind === 'stop') process.exit(0);
+       if (message.kind === 'connection') {
+         tell({ kind: 'taken', number: message.number });
+         socket.on('error', () => {});
+         socket.on('close', () => {
+           closes += 1;
+           if (closes % ${closesToldAtOnce} === 0) tell({ kind: 'closed', connections: ${closesToldAtOnce} });
+         });
+         socket.write(String(process.pid));
+         return;
+       }
        tell({ kind: 'instance', instanceId });
        ${body}
      });
@@ -33,12 +47,16 @@ function workerProgram(name: string, body: string): string {
   return file;
 }
 
-const listening = "tell({ kind: 'listening', urls: ['http://here'] });";
+const ready = "tell({ kind: 'ready' });";
 
-function supervise(program: string, workers = 2) {
+function supervise(program: string, workers = 2, port = 0) {
   const buried: number[] = [];
   const supervisor = new Supervisor({
-    config: configWith({ dataDirectory: directory, workers }),
+    config: configWith({
+      dataDirectory: directory,
+      workers,
+      listen: [{ host: '127.0.0.1', port, secure: false }],
+    }),
     log: createLog('silent'),
     lockDescriptor: descriptor,
     drainMs: 1000,
@@ -52,14 +70,15 @@ function supervise(program: string, workers = 2) {
 
 describe('a supervisor', () => {
   test('starts when all workers listen, and stops them', async () => {
-    const { supervisor, buried } = supervise(workerProgram('good', listening));
-    assert.deepEqual(await supervisor.start(), ['http://here']);
+    const { supervisor, buried } = supervise(workerProgram('good', ready));
+    const [url] = await supervisor.start();
+    assert.match(url ?? '', /^http:\/\/127\.0\.0\.1:\d+$/);
     await supervisor.stop();
     assert.equal(buried.length, 2, 'what they left is looked for after a clean end too');
   });
 
   test('reports a killed worker to the engine and replaces it', async () => {
-    const { supervisor, buried } = supervise(workerProgram('good', listening), 1);
+    const { supervisor, buried } = supervise(workerProgram('good', ready), 1);
     await supervisor.start();
     const [pid] = supervisor.workerPids;
     assert.ok(pid !== undefined);
@@ -74,7 +93,7 @@ describe('a supervisor', () => {
   test('fails as a whole when the storage of one worker failed', async () => {
     const program = workerProgram(
       'storage',
-      `${listening} setTimeout(() => process.exit(${storageFailedStatus}), 50);`,
+      `${ready} setTimeout(() => process.exit(${storageFailedStatus}), 50);`,
     );
     const { supervisor } = supervise(program, 1);
     await supervisor.start();
@@ -92,7 +111,7 @@ describe('a supervisor', () => {
   test('kills a worker that does not stop', async () => {
     const program = workerProgram(
       'deaf',
-      `${listening} process.removeAllListeners('message'); process.on('message', () => undefined);`,
+      `${ready} process.removeAllListeners('message'); process.on('message', () => undefined);`,
     );
     const { supervisor } = supervise(program, 1);
     await supervisor.start();
@@ -101,4 +120,82 @@ describe('a supervisor', () => {
     await stopped;
     assert.deepEqual(supervisor.workerPids, []);
   });
+
+  test('gives each connection to the worker that has the fewest', async () => {
+    const { supervisor } = supervise(workerProgram('good', ready), 3);
+    const [url = ''] = await supervisor.start();
+    const clients = [];
+    for (let number = 0; number < 9; number += 1) clients.push(await Client.connect(url));
+    const counts = new Map<string, number>();
+    for (const { answer } of clients) counts.set(answer, (counts.get(answer) ?? 0) + 1);
+    assert.deepEqual([...counts.values()], [3, 3, 3]);
+    // One worker loses all of its own: what comes next is for it.
+    const emptied = clients[0]!.answer;
+    for (const client of clients) if (client.answer === emptied) client.end();
+    // Two in a row, which no other order of three gives, as soon as it has told.
+    let last = '';
+    for (let inARow = 0; inARow < 2; ) {
+      const { answer } = await Client.connect(url, clients);
+      inARow = answer === emptied && answer === last ? 2 : 0;
+      last = answer;
+    }
+    for (const client of clients) client.end();
+    await supervisor.stop();
+  });
+
+  test('closes or hands on every connection of a worker that is killed', async () => {
+    const { supervisor } = supervise(workerProgram('good', ready), 2);
+    const [url = ''] = await supervisor.start();
+    const [pid] = supervisor.workerPids;
+    assert.ok(pid !== undefined);
+    process.kill(pid, 'SIGSTOP');
+    // Half of them are for the one that takes none: the first is on its way, the others wait here.
+    const clients: Client[] = [];
+    const waiting = Array.from({ length: 10 }, () => Client.connect(url, clients));
+    const survivor = supervisor.workerPids[1];
+    while (clients.length < 5) await new Promise((resolve) => setTimeout(resolve, 10));
+    process.kill(pid, 'SIGKILL');
+    const answers = (await Promise.all(waiting)).map(({ answer }) => answer);
+    for (const client of clients) client.end();
+    const closed = answers.filter((answer) => answer === '');
+    assert.ok(closed.length <= 1, `${closed.length} were closed without an answer`);
+    assert.equal(answers.filter((answer) => answer === String(survivor)).length >= 5, true);
+    await supervisor.stop();
+  });
+
+  test('fails where an address is taken', async () => {
+    const first = supervise(workerProgram('good', ready));
+    const [url = ''] = await first.supervisor.start();
+    const second = supervise(workerProgram('good', ready), 2, Number(new URL(url).port));
+    await assert.rejects(second.supervisor.start(), /the port is taken/);
+    await second.supervisor.stop();
+    await first.supervisor.stop();
+  });
 });
+
+/** A connection, and what a worker said on it before anything else happened: its pid, or nothing. */
+class Client {
+  readonly answer: string;
+  private readonly socket: Socket;
+
+  private constructor(socket: Socket, answer: string) {
+    this.socket = socket;
+    this.answer = answer;
+  }
+
+  static async connect(url: string, clients?: Client[]): Promise<Client> {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    const answer = await new Promise<string>((resolve) => {
+      socket.once('data', (bytes) => resolve(String(bytes)));
+      socket.on('error', () => resolve(''));
+      socket.once('close', () => resolve(''));
+    });
+    const client = new Client(socket, answer);
+    clients?.push(client);
+    return client;
+  }
+
+  end(): void {
+    this.socket.destroy();
+  }
+}

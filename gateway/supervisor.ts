@@ -1,16 +1,23 @@
 /**
- * Several workers on one data directory: this process serves nothing, it watches. A worker that dies
- * is reported to the engine, which frees what it held, and replaced; one whose storage failed takes
- * the whole deployment down, since no process may trust the disk any more.
+ * Several workers on one data directory: this process serves nothing, it accepts connections, gives each to the
+ * worker that has the fewest, and watches. A worker that dies is reported to the engine, which frees what it held, and
+ * replaced; one whose storage failed takes the whole deployment down, since no process may trust the disk any more.
+ *
+ * `node:cluster` is no help. Where its workers accept for themselves, whoever answers first gets nearly all connections; where it hands
+ * them out in turns, a busy worker gets few, and one that was on its way to a worker that was killed is never closed.
  */
-import cluster, { type Worker } from 'node:cluster';
+import { type ChildProcess, fork } from 'node:child_process';
+import { createServer, type Server, type Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { bind } from './bind.ts';
 import { type Config, ConfigError } from './config.ts';
 import { storageFailedStatus } from './gateway.ts';
 import type { Log } from './log.ts';
 
 export type ToWorker =
   | { readonly kind: 'start'; readonly config: Config }
+  /** With its socket: connection `number`, accepted at the address of that place in the configuration. */
+  | { readonly kind: 'connection'; readonly number: number; readonly listener: number }
   | { readonly kind: 'stop' };
 
 export type FromWorker =
@@ -18,7 +25,13 @@ export type FromWorker =
   | { readonly kind: 'awake' }
   /** Its number in the engine, told before it is written down there. */
   | { readonly kind: 'instance'; readonly instanceId: number }
-  | { readonly kind: 'listening'; readonly urls: readonly string[] }
+  | { readonly kind: 'ready' }
+  /** It has the connection of that number; this process need not have it any longer. */
+  | { readonly kind: 'taken'; readonly number: number }
+  /** So many of the connections that it was given are no more. */
+  | { readonly kind: 'closed'; readonly connections: number }
+  /** It takes no more connections. */
+  | { readonly kind: 'stopping' }
   /** It cannot start, and trying again would not help: the reason, for people. */
   | { readonly kind: 'refused'; readonly reason: string };
 
@@ -42,17 +55,30 @@ export interface SupervisorParts {
 
 interface Watched {
   instanceId: number | undefined;
-  isListening: boolean;
+  /** For connections. */
+  isReady: boolean;
+  connections: number;
+  /** Given to it and not taken yet, by number. */
+  readonly handed: Map<number, Handed>;
   readonly bornMs: number;
+}
+
+interface Handed {
+  readonly socket: Socket;
+  readonly listener: number;
+  /** One goes at a time: the others wait in this process. */
+  isOnItsWay: boolean;
 }
 
 export class Supervisor {
   readonly #parts: SupervisorParts;
-  readonly #workers = new Map<Worker, Watched>();
+  readonly #workers = new Map<ChildProcess, Watched>();
+  readonly #servers: Server[] = [];
   readonly #burials = new Set<Promise<void>>();
   #isStopping = false;
   #deathsInARow = 0;
-  #onStarted: (urls: readonly string[]) => void = () => undefined;
+  #lastConnection = 0;
+  #onReady: () => void = () => undefined;
   #onFailed: (reason: Error) => void = () => undefined;
   /** Rejects when the deployment cannot go on. */
   readonly failed: Promise<never>;
@@ -66,29 +92,33 @@ export class Supervisor {
     this.failed.catch(() => undefined);
   }
 
-  /** Starts all workers; resolves with the addresses when every one of them listens. */
-  start(): Promise<readonly string[]> {
-    const { config, lockDescriptor, program } = this.#parts;
-    // Workers accept for themselves. Node's default hands each connection from the primary to a
-    // worker, and one handed to a worker that was just killed is never answered nor closed.
-    cluster.schedulingPolicy = cluster.SCHED_NONE;
-    cluster.setupPrimary({
-      exec: program ?? fileURLToPath(new URL('./worker.js', import.meta.url)),
-      args: [],
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc', lockDescriptor],
-    });
-    const started = new Promise<readonly string[]>((resolve) => {
-      this.#onStarted = resolve;
+  /** Starts all workers; resolves with the addresses when every one of them is ready. Throws ConfigError for an address that cannot be had. */
+  async start(): Promise<readonly string[]> {
+    const { config, log } = this.#parts;
+    const ready = new Promise<void>((resolve) => {
+      this.#onReady = resolve;
     });
     for (let n = 0; n < config.workers; n += 1) this.#spawn();
-    return Promise.race([started, this.failed]);
+    await Promise.race([ready, this.failed]);
+    const urls: string[] = [];
+    for (const [listener, address] of config.listen.entries()) {
+      // What they send is read by the worker.
+      const server = createServer({ pauseOnConnect: true }, (socket) =>
+        this.#hand(socket, listener),
+      );
+      this.#servers.push(server);
+      urls.push(await bind(server, address));
+    }
+    log.info({ urls }, 'listening');
+    return urls;
   }
 
   /** Ends all workers: gently, then for certain. */
   async stop(): Promise<void> {
     this.#isStopping = true;
+    this.#stopAccepting();
     const ended = [...this.#workers.keys()].map((worker) => {
-      if (worker.isConnected()) send(worker, { kind: 'stop' });
+      if (worker.connected) send(worker, { kind: 'stop' });
       return new Promise<void>((resolve) => worker.once('exit', () => resolve()));
     });
     const cut = setTimeout(() => this.kill(), this.#parts.drainMs + stopGraceMs);
@@ -98,19 +128,54 @@ export class Supervisor {
   }
 
   get workerPids(): readonly (number | undefined)[] {
-    return [...this.#workers.keys()].map((worker) => worker.process.pid);
+    return [...this.#workers.keys()].map((worker) => worker.pid);
   }
 
   kill(): void {
     this.#isStopping = true;
-    for (const worker of this.#workers.keys()) worker.process.kill('SIGKILL');
+    this.#stopAccepting();
+    for (const worker of this.#workers.keys()) worker.kill('SIGKILL');
+  }
+
+  #stopAccepting(): void {
+    for (const server of this.#servers.splice(0)) server.close();
+  }
+
+  /** To the worker that has the fewest. */
+  #hand(socket: Socket, listener: number): void {
+    let chosen: [ChildProcess, Watched] | undefined;
+    for (const entry of this.#workers) {
+      const [worker, watched] = entry;
+      if (!watched.isReady || !worker.connected) continue;
+      if (chosen === undefined || watched.connections < chosen[1].connections) chosen = entry;
+    }
+    if (chosen === undefined) {
+      socket.destroy(); // All have died and none is back. Clients try again.
+      return;
+    }
+    const [worker, watched] = chosen;
+    watched.connections += 1;
+    this.#lastConnection += 1;
+    const number = this.#lastConnection;
+    const handed: Handed = { socket, listener, isOnItsWay: false };
+    watched.handed.set(number, handed);
+    const message: ToWorker = { kind: 'connection', number, listener };
+    // Left to Node (`keepOpen: false`), one that is on its way to a worker that dies is never closed.
+    worker.send(message, socket, { keepOpen: true }, (error) => {
+      if (error === null) handed.isOnItsWay = true;
+    });
   }
 
   #spawn(): void {
-    const worker = cluster.fork();
+    const { program, lockDescriptor } = this.#parts;
+    const worker = fork(program ?? fileURLToPath(new URL('./worker.js', import.meta.url)), [], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc', lockDescriptor],
+    });
     const watched: Watched = {
       instanceId: undefined,
-      isListening: false,
+      isReady: false,
+      connections: 0,
+      handed: new Map(),
       bornMs: performance.now(),
     };
     this.#workers.set(worker, watched);
@@ -119,7 +184,7 @@ export class Supervisor {
     worker.on('error', (err) => this.#parts.log.error({ err }, 'worker cannot be reached'));
   }
 
-  #heard(worker: Worker, watched: Watched, message: FromWorker): void {
+  #heard(worker: ChildProcess, watched: Watched, message: FromWorker): void {
     switch (message.kind) {
       case 'awake': {
         // The root user's secret stays here: workers read users from the namespace.
@@ -133,22 +198,40 @@ export class Supervisor {
       case 'refused':
         this.#onFailed(new ConfigError(message.reason));
         break;
-      case 'listening':
-        watched.isListening = true;
-        if ([...this.#workers.values()].every(({ isListening }) => isListening)) {
-          this.#onStarted(message.urls);
-        }
+      case 'ready':
+        watched.isReady = true;
+        if ([...this.#workers.values()].every(({ isReady }) => isReady)) this.#onReady();
+        break;
+      case 'taken':
+        watched.handed.get(message.number)?.socket.destroy();
+        watched.handed.delete(message.number);
+        break;
+      case 'closed':
+        watched.connections -= message.connections;
+        break;
+      case 'stopping':
+        watched.isReady = false;
         break;
     }
   }
 
-  #ended(worker: Worker, watched: Watched, status: number | null, signal: string | null): void {
+  #ended(
+    worker: ChildProcess,
+    watched: Watched,
+    status: number | null,
+    signal: string | null,
+  ): void {
     const { log } = this.#parts;
     this.#workers.delete(worker);
     // After a clean end too: a write that was cut off by it may have left something.
     if (watched.instanceId !== undefined) this.#bury(watched.instanceId);
+    for (const { socket, listener, isOnItsWay } of watched.handed.values()) {
+      // It may have read from one that was on its way: nobody else can go on there.
+      if (isOnItsWay || this.#isStopping) socket.destroy();
+      else this.#hand(socket, listener);
+    }
     if (this.#isStopping) return;
-    log.error({ workerPid: worker.process.pid, status, signal }, 'worker ended');
+    log.error({ workerPid: worker.pid, status, signal }, 'worker ended');
     if (status === storageFailedStatus) {
       this.#onFailed(new Error('storage failed; see the log'));
       return;
@@ -173,7 +256,7 @@ export class Supervisor {
   }
 }
 
-function send(worker: Worker, message: ToWorker): void {
+function send(worker: ChildProcess, message: ToWorker): void {
   worker.send(message, (error) => {
     // It died meanwhile: its exit tells.
     void error;

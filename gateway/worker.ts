@@ -1,34 +1,57 @@
 /** The program of a worker process, started by supervisor.ts and told by it what to serve. */
+import type { Socket } from 'node:net';
+import { setDefaultHighWaterMark } from 'node:stream';
 import type { OpenedBlobSeer } from '../blobseer-client/index.ts';
 import { type Config, ConfigError } from './config.ts';
-import { type Gateway, openStorage, startGateway, storageFailedStatus } from './gateway.ts';
+import {
+  type HandedGateway,
+  openStorage,
+  startHandedGateway,
+  storageFailedStatus,
+} from './gateway.ts';
 import { createLog, flushLog, type Log } from './log.ts';
+import { socketReadBytes } from './server.ts';
 import { logStrayErrors } from './stray-errors.ts';
 import type { FromWorker, ToWorker } from './supervisor.ts';
+
+/** So long after a connection has closed the supervisor is told, of all that have closed since. */
+const tellClosedMs = 20;
 
 interface Running {
   readonly log: Log;
   readonly blobseer: OpenedBlobSeer;
-  readonly gateway: Gateway;
+  readonly gateway: HandedGateway;
 }
 
 let running: Promise<Running> | undefined;
+let gateway: HandedGateway | undefined;
 let isStopping = false;
+let closed = 0;
 
-process.on('message', (message: ToWorker) => {
-  if (message.kind === 'start') {
-    running ??= start(message.config);
-    running.catch(refuse);
-  } else {
-    void stop();
+// What a server sets for connections that it accepts; these are accepted by the supervisor.
+setDefaultHighWaterMark(false, socketReadBytes);
+process.on('message', (message: ToWorker, socket?: Socket) => {
+  switch (message.kind) {
+    case 'start':
+      running ??= start(message.config);
+      running.catch(refuse);
+      break;
+    case 'connection':
+      tell({ kind: 'taken', number: message.number });
+      if (socket !== undefined) gateway?.take(socket, message.listener);
+      else onClosed(); // It broke on its way.
+      break;
+    case 'stop':
+      void stop();
+      break;
   }
 });
 // Ctrl-C reaches every process of the terminal; the supervisor decides what it means.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => void stop());
-// The supervisor is gone. Before node:cluster exits in its own way: an orderly exit waits for LMDB's
-// writer, which waits for this thread, and a worker was seen to hang so. Being killed is safe.
-process.prependListener('disconnect', () => {
+// The supervisor is gone. An orderly exit waits for LMDB's writer, which waits for this thread, and a
+// worker was seen to hang so. Being killed is safe.
+process.on('disconnect', () => {
   if (!isStopping) process.kill(process.pid, 'SIGKILL');
 });
 tell({ kind: 'awake' });
@@ -39,14 +62,24 @@ async function start(config: Config): Promise<Running> {
   const onFatal = () => void flushLog(log).then(() => process.exit(storageFailedStatus));
   const onInstance = (instanceId: number) => tell({ kind: 'instance', instanceId });
   const { blobseer, services } = await openStorage(config, 'worker', log, onFatal, onInstance);
-  const gateway = await startGateway(services, log);
-  tell({ kind: 'listening', urls: gateway.urls });
+  gateway = startHandedGateway(services, log, onClosed);
+  tell({ kind: 'ready' });
   return { log, blobseer, gateway };
+}
+
+function onClosed(): void {
+  closed += 1;
+  if (closed > 1) return;
+  setTimeout(() => {
+    tell({ kind: 'closed', connections: closed });
+    closed = 0;
+  }, tellClosedMs).unref();
 }
 
 async function stop(): Promise<void> {
   if (isStopping) return;
   isStopping = true;
+  tell({ kind: 'stopping' });
   if (running !== undefined) {
     const { log, blobseer, gateway } = await running;
     await gateway.stop();

@@ -1,7 +1,8 @@
 /** A whole pipeline on a loopback port for tests: made-up operations, one user, one bucket. */
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { createApp } from '../app.ts';
+import { bind } from '../bind.ts';
 import { systemClock } from '../clock.ts';
 import { type Config, configWith } from '../config.ts';
 import { defaultLimits, type Limits } from '../limits.ts';
@@ -9,7 +10,7 @@ import { createLog } from '../log.ts';
 import type { Bucket, Namespace, User } from '../namespace/namespace.ts';
 import type { Operation } from '../operations/operation.ts';
 import { RequestsInProgress } from '../requests-in-progress.ts';
-import { type Listener, listen } from '../server.ts';
+import { type Listener, listen, serveHanded } from '../server.ts';
 import type { Services } from '../services.ts';
 
 export const accessKey = 'AKTEST';
@@ -59,6 +60,8 @@ export async function startTestServer(options: {
   readonly operations: readonly Operation[];
   readonly limits?: Partial<Limits>;
   readonly config?: Partial<Config>;
+  /** Connections are accepted by another server and handed over, as a supervisor does; false by default. */
+  readonly isHanded?: boolean;
 }): Promise<TestServer> {
   const limits = { ...defaultLimits, ...options.limits };
   const config = configWith({ dataDirectory: '/nowhere', ...options.config });
@@ -84,13 +87,11 @@ export async function startTestServer(options: {
   const { operations } = options;
   const app = createApp({ services, operations, limits, log, hostId, health });
   const address = { host: '127.0.0.1', port: 0, secure: config.tls.length > 0 };
-  const listener = await listen(address, config.tls, {
-    ...app,
-    limits,
-    log,
-    hostId,
-    clock: systemClock,
-  });
+  const parts = { ...app, limits, log, hostId, clock: systemClock };
+  const listener =
+    options.isHanded === true
+      ? await listenAndHand(address, config.tls, parts)
+      : await listen(address, config.tls, parts);
   return Object.assign(state, {
     url: listener.url,
     port: Number(new URL(listener.url).port),
@@ -98,6 +99,23 @@ export async function startTestServer(options: {
     listener,
     close: () => listener.close(0),
   });
+}
+
+async function listenAndHand(...args: Parameters<typeof listen>): Promise<Listener> {
+  const [address, tls, parts] = args;
+  const handed = serveHanded(address, tls, parts, () => undefined);
+  const accepting = createServer({ pauseOnConnect: true }, (socket) => {
+    handed.take(socket);
+    socket.resume();
+  });
+  const url = await bind(accepting, address);
+  return {
+    url,
+    close: (drainMs) => {
+      accepting.close();
+      return handed.close(drainMs);
+    },
+  };
 }
 
 /** Sends bytes as they are and gives all that came back until the server closed the connection. */
