@@ -1,12 +1,19 @@
 /** A server on its address; where that cannot be had, what to do about it. */
 import type { AddressInfo, Server } from 'node:net';
 import { ConfigError, type ListenAddress } from './config.ts';
+import type { Log } from './log.ts';
 
 /** Resolves with the address as it is served: the port is the one taken where 0 was asked for. Throws ConfigError. */
-export async function bind(server: Server, address: ListenAddress): Promise<string> {
+export async function bind(server: Server, address: ListenAddress, log: Log): Promise<string> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => reject(bindError(address, cause)));
-    server.listen(address.port, address.host, resolve);
+    const refuse = (cause: NodeJS.ErrnoException) => reject(bindError(address, cause));
+    server.once('error', refuse);
+    server.listen(address.port, address.host, () => {
+      server.off('error', refuse);
+      // Too many open files, say: nobody would be served any more if that were thrown.
+      server.on('error', (err) => log.error({ err }, 'a connection cannot be accepted'));
+      resolve();
+    });
   });
   const scheme = address.secure ? 'https' : 'http';
   return `${scheme}://${shownHost(address.host)}:${portOf(server)}`;

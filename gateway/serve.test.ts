@@ -1,7 +1,7 @@
 /** `serve` as a process: its signals and its exit status, alone and with workers. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -83,6 +83,22 @@ function beginUpload(port: number): Promise<void> {
   });
 }
 
+function childrenOf(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+  return children === '' ? [] : children.split(' ').map(Number);
+}
+
+/** Connections that were closed may count as open a while. */
+async function untilAnswered(port: number): Promise<number> {
+  for (;;) {
+    try {
+      return (await request(port, { path: '/' })).status;
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
 for (const workers of ['1', '2']) {
   describe(`with ${workers} worker(s)`, () => {
     test('serves, and SIGTERM ends it with 0', async () => {
@@ -93,6 +109,30 @@ for (const workers of ['1', '2']) {
       assert.equal((await request(server.port, { path: '/bucket/k' })).body, 'hello');
       assert.match(server.output(), new RegExp(`access key +${accessKey}`));
       assert.ok(!server.output().includes(secret), 'a configured secret is not printed');
+      server.child.kill('SIGTERM');
+      assert.equal(await server.ended, 0);
+    });
+
+    test('serves again after more connections than it may have files open', async () => {
+      const server = await start('--workers', workers);
+      for (const pid of [server.child.pid!, ...childrenOf(server.child.pid!)]) {
+        const maxFiles = readdirSync(`/proc/${pid}/fd`).length + 20;
+        execFileSync('prlimit', ['--pid', String(pid), `--nofile=${maxFiles}`]);
+      }
+      const sockets = Array.from({ length: 150 }, () => connect(server.port, '127.0.0.1'));
+      const settled = sockets.map(
+        (socket) =>
+          new Promise<void>((resolve) => {
+            for (const event of ['close', 'data']) socket.once(event, () => resolve());
+            socket.on('error', () => undefined);
+            socket.write('GET /nobody HTTP/1.1\r\nHost: h\r\n\r\n');
+          }),
+      );
+      // Each is answered or closed; none is left waiting.
+      await Promise.all(settled);
+      for (const socket of sockets) socket.destroy();
+      const found = await untilAnswered(server.port);
+      assert.equal(found, 200);
       server.child.kill('SIGTERM');
       assert.equal(await server.ended, 0);
     });
@@ -125,11 +165,7 @@ test('files of the directory are their user’s alone', async () => {
 
 test('a supervisor that is killed takes its workers with it, and the next one starts', async () => {
   const first = await start('--workers', '2');
-  const children = readFileSync(
-    `/proc/${first.child.pid}/task/${first.child.pid}/children`,
-    'utf8',
-  );
-  assert.equal(children.trim().split(' ').length, 2);
+  assert.equal(childrenOf(first.child.pid!).length, 2);
   first.child.kill('SIGKILL');
   await first.ended;
   const second = await start('--workers', '2');

@@ -42,7 +42,10 @@ export async function listen(
   parts: ListenerParts,
 ): Promise<Listener> {
   const server = createServer(address, tls, parts);
-  return { url: await bind(server, address), close: (drainMs) => closeServer(server, drainMs) };
+  return {
+    url: await bind(server, address, parts.log),
+    close: (drainMs) => closeServer(server, drainMs),
+  };
 }
 
 /** A server that is given its connections, since somebody else accepts them. */

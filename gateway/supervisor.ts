@@ -3,8 +3,9 @@
  * worker that has the fewest, and watches. A worker that dies is reported to the engine, which frees what it held, and
  * replaced; one whose storage failed takes the whole deployment down, since no process may trust the disk any more.
  *
- * `node:cluster` is no help. Where its workers accept for themselves, whoever answers first gets nearly all connections; where it hands
- * them out in turns, a busy worker gets few, and one that was on its way to a worker that was killed is never closed.
+ * `node:cluster` is no help. Where its workers accept for themselves, whoever answers first gets nearly all
+ * connections; where it hands them out in turns, a busy worker gets few, and one that was on its way to a worker
+ * that was killed is never closed.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { createServer, type Server, type Socket } from 'node:net';
@@ -39,6 +40,8 @@ const firstRespawnDelayMs = 100;
 const maxRespawnDelayMs = 5000;
 /** A worker that lived so long did not die of starting. */
 const steadyAfterMs = 10_000;
+/** Within that a worker takes a connection that was sent to it. */
+const takeTimeoutMs = 10_000;
 /** Beyond the drain of requests: closing storage. */
 const stopGraceMs = 5000;
 
@@ -92,7 +95,10 @@ export class Supervisor {
     this.failed.catch(() => undefined);
   }
 
-  /** Starts all workers; resolves with the addresses when every one of them is ready. Throws ConfigError for an address that cannot be had. */
+  /**
+   * Starts all workers; resolves with the addresses when every one of them is ready. Throws ConfigError for an
+   * address that cannot be had.
+   */
   async start(): Promise<readonly string[]> {
     const { config, log } = this.#parts;
     const ready = new Promise<void>((resolve) => {
@@ -107,7 +113,7 @@ export class Supervisor {
         this.#hand(socket, listener),
       );
       this.#servers.push(server);
-      urls.push(await bind(server, address));
+      urls.push(await bind(server, address, log));
     }
     log.info({ urls }, 'listening');
     return urls;
@@ -164,6 +170,16 @@ export class Supervisor {
     worker.send(message, socket, { keepOpen: true }, (error) => {
       if (error === null) handed.isOnItsWay = true;
     });
+    // A worker with too many open files never hears of it.
+    socket.setTimeout(takeTimeoutMs, () => {
+      if (handed.isOnItsWay && this.#forget(watched, number)) watched.connections -= 1;
+    });
+  }
+
+  /** Ends this process's part in a connection; false where it has none. */
+  #forget(watched: Watched, number: number): boolean {
+    watched.handed.get(number)?.socket.destroy();
+    return watched.handed.delete(number);
   }
 
   #spawn(): void {
@@ -203,8 +219,8 @@ export class Supervisor {
         if ([...this.#workers.values()].every(({ isReady }) => isReady)) this.#onReady();
         break;
       case 'taken':
-        watched.handed.get(message.number)?.socket.destroy();
-        watched.handed.delete(message.number);
+        // It was late, and has it all the same.
+        if (!this.#forget(watched, message.number)) watched.connections += 1;
         break;
       case 'closed':
         watched.connections -= message.connections;
@@ -230,6 +246,7 @@ export class Supervisor {
       if (isOnItsWay || this.#isStopping) socket.destroy();
       else this.#hand(socket, listener);
     }
+    watched.handed.clear();
     if (this.#isStopping) return;
     log.error({ workerPid: worker.pid, status, signal }, 'worker ended');
     if (status === storageFailedStatus) {

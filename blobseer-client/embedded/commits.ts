@@ -1,9 +1,9 @@
 /**
  * The commits of one process, on their way through LMDB. Those that wait for its write lock together share a
- * transaction and its flush, which LMDB's own thread makes. A throw inside such a transaction leaves its puts in place, so work runs in child
- * transactions, which can be undone. A child is not cheap: it takes three megabytes, gives them back, and copies
- * every page that it touches. So repeatable work that waits side by side shares one: when some of it
- * throws, all of it is undone, and each runs again in a child of its own.
+ * transaction and its flush, which LMDB's own thread makes. A throw inside such a transaction leaves its puts in
+ * place, so work runs in child transactions, which can be undone. A child is not cheap: it takes three megabytes,
+ * gives them back, and copies every page that it touches. So repeatable work that waits side by side shares one: when
+ * some of it throws, all of it is undone, and each runs again in a child of its own.
  *
  * Where everything that goes on in this process waits for the commit, nobody gains by leaving the thread free: it is
  * made here, flush and all. That spares two changes of threads, a quarter of what a lone small PUT waits for, and
@@ -12,7 +12,10 @@
 import type { BlobSeerError } from '../errors.ts';
 import type { Table, Transaction } from '../store.ts';
 
-/** Where commits block this thread for longer, the disk is slow or another process holds the lock for long: what arrives meanwhile should not wait. */
+/**
+ * Where commits block this thread for longer, the disk is slow or another process holds the lock for long: what arrives
+ * meanwhile should not wait.
+ */
 const longBlockMs = 4;
 /** Of the last one, in the mean of all: one of 40 ms is forgiven. */
 const blockWeight = 0.1;
@@ -52,7 +55,7 @@ export class Commits {
   private elsewhere = 0;
   private unblocked = 0;
   private meanBlockMs = 0;
-  /** How many commits there were in the last turn of the event loop, and in the last transaction that was made here. */
+  /** How many commits there were in the last turn of the event loop, and when it last came to a transaction. */
   private seen = 0;
   private lastSize = 0;
 
@@ -82,7 +85,8 @@ export class Commits {
 
   private beginHere(): void {
     const { waiting } = this;
-    if (waiting.length === 0) return; // gone already
+    // Gone already, or about to go: LMDB's thread must never wait for one that waits for it.
+    if (waiting.length === 0 || this.elsewhere > 0) return;
     // Those that were answered together come again one after the other: they are waited for while they do.
     if (waiting.length > this.seen && waiting.length < this.lastSize) {
       this.seen = waiting.length;

@@ -108,7 +108,7 @@ async function listenAndHand(...args: Parameters<typeof listen>): Promise<Listen
     handed.take(socket);
     socket.resume();
   });
-  const url = await bind(accepting, address);
+  const url = await bind(accepting, address, parts.log);
   return {
     url,
     close: (drainMs) => {
