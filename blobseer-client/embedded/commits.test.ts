@@ -184,10 +184,19 @@ test('where LMDB itself fails nothing runs again, and nothing is acknowledged', 
   assert.equal(children, 1);
 });
 
-test('nothing is acknowledged whose flush failed here, nor anything after it', async () => {
+test('nothing is acknowledged whose flush failed here, nor anything made after it', async () => {
   const commits = failing({ flush: [false, true], isAllIdle: () => true });
-  const group = [commits.add(() => 1, true), commits.add(() => 2, true)];
+  let inner: Promise<unknown> = Promise.resolve();
+  const runs: string[] = [];
+  const outer = commits.add(() => {
+    inner = commits.add(() => runs.push('inner'), true);
+    inner.catch(() => undefined);
+    return 1;
+  }, true);
+  const group = [outer, commits.add(() => 2, true)];
   for (const one of group) await assert.rejects(one, /EIO/);
+  await assert.rejects(inner, /EIO/);
+  assert.deepEqual(runs, []);
   await assert.rejects(
     commits.add(() => 3, true),
     /EIO/,
@@ -236,24 +245,36 @@ test('commits do not block where blocking takes long, and are tried again', asyn
     isAllIdle: () => true,
   };
   const commits = new Commits(store);
-  for (let number = 0; number < 70; number += 1) await commits.add(() => undefined, true);
-  assert.deepEqual(places.slice(0, 2), ['here', 'elsewhere']);
-  assert.deepEqual([...new Set(places.slice(1, 65))], ['elsewhere']);
-  assert.equal(places[65], 'here');
+  for (let number = 0; number < 72; number += 1) await commits.add(() => undefined, true);
+  assert.deepEqual(places.slice(0, 3), ['here', 'here', 'elsewhere']);
+  assert.deepEqual([...new Set(places.slice(2, 66))], ['elsewhere']);
+  assert.equal(places[66], 'here');
 });
 
-test('what waits when storage is closed is committed first', async () => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'commits-'));
-  const file = path.join(directory, 'blobseer.mdb');
-  const open = () => new Environment({ file, requestsInProgress: () => 0 });
-  const environment = open();
-  const table = environment.table('t');
-  const written = environment.commit((transaction) => {
-    transaction.put(table, Buffer.from('k'), Buffer.from('v'));
+for (const place of ['elsewhere', 'here'] as const) {
+  test(`what waits when storage is closed is committed first, made ${place}`, async () => {
+    const directory = await mkdtemp(path.join(tmpdir(), 'commits-'));
+    const options = {
+      file: path.join(directory, 'blobseer.mdb'),
+      requestsInProgress: requestsInProgress[place],
+    };
+    const environment = new Environment(options);
+    const table = environment.table('t');
+    const put = (name: string, throws = false) =>
+      environment.commit((transaction) => {
+        transaction.put(table, Buffer.from(name), Buffer.from(name));
+        if (throws) throw new Error(`${name} throws`);
+      }, 'repeatable');
+    await put('before');
+    const good = [put('a'), put('c')];
+    const bad = put('b', true);
+    const closed = environment.close();
+    await assert.rejects(bad, /b throws/);
+    await Promise.all([...good, closed]);
+    await assert.rejects(put('late'), /closed/);
+    const again = new Environment(options);
+    assert.equal(again.table('t').keys({ limit: 9 }).map(String).join(' '), 'a before c');
+    await again.close();
+    await rm(directory, { recursive: true });
   });
-  await Promise.all([written, environment.close()]);
-  const again = open();
-  assert.equal(String(again.table('t').get(Buffer.from('k'))), 'v');
-  await again.close();
-  await rm(directory, { recursive: true });
-});
+}

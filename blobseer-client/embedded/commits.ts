@@ -17,8 +17,10 @@ import type { Table, Transaction } from '../store.ts';
  * meanwhile should not wait.
  */
 const longBlockMs = 4;
-/** Of the last one, in the mean of all: one of 40 ms is forgiven. */
+/** Of the last one, in the mean of all. */
 const blockWeight = 0.1;
+/** What counts of a very long one: it is forgiven alone, and a second one soon after it is not. */
+const maxCountedBlockMs = 30;
 /** So many commits do not block after that; then it is tried again. */
 const unblockedAfterLong = 64;
 
@@ -87,6 +89,11 @@ export class Commits {
     const { waiting } = this;
     // Gone already, or about to go: LMDB's thread must never wait for one that waits for it.
     if (waiting.length === 0 || this.elsewhere > 0) return;
+    const stopped = this.store.failure();
+    if (stopped !== undefined) {
+      for (const commit of this.taken()) commit.stopped(stopped);
+      return;
+    }
     // Those that were answered together come again one after the other: they are waited for while they do.
     if (waiting.length > this.seen && waiting.length < this.lastSize) {
       this.seen = waiting.length;
@@ -113,7 +120,8 @@ export class Commits {
       group,
     );
     this.isRunning = false;
-    this.meanBlockMs += blockWeight * (performance.now() - beganMs - this.meanBlockMs);
+    const blockMs = Math.min(performance.now() - beganMs, maxCountedBlockMs);
+    this.meanBlockMs += blockWeight * (blockMs - this.meanBlockMs);
     if (this.meanBlockMs > longBlockMs) this.unblocked = unblockedAfterLong;
     const stopped = this.store.failure();
     if (stopped !== undefined) {
@@ -176,10 +184,11 @@ export class Commits {
   }
 
   private run(group: readonly PendingCommit[]): void {
+    if (this.store.failure() !== undefined) return; // all of them are told
     const inChild = (write: () => void) => this.store.childTransaction(write);
     if (group.length > 1 && this.runIn(inChild, group) === undefined) return;
     for (const commit of group) {
-      if (this.store.failure() !== undefined) return; // all of them are told
+      if (this.store.failure() !== undefined) return;
       const failure = this.runIn(inChild, [commit]);
       if (failure !== undefined) commit.fail(failure.error);
     }
