@@ -42,16 +42,17 @@ export async function listen(
   parts: ListenerParts,
 ): Promise<Listener> {
   const server = createServer(address, tls, parts);
+  const sockets = socketsOf(server);
   return {
     url: await bind(server, address, parts.log),
-    close: (drainMs) => closeServer(server, drainMs),
+    close: (drainMs) => drained(server, sockets, drainMs, (done) => server.close(() => done())),
   };
 }
 
 /** A server that is given its connections, since somebody else accepts them. */
 export interface HandedServer {
   take(socket: Socket): void;
-  /** Takes no more; resolves when running requests are answered, or cut after `drainMs`. */
+  /** To be given no more; resolves when running requests are answered, or cut after `drainMs`. */
   close(drainMs: number): Promise<void>;
 }
 
@@ -63,36 +64,27 @@ export function serveHanded(
   onClosed: () => void,
 ): HandedServer {
   const server = createServer(address, tls, parts);
-  // Node begins to watch the time that headers take, and which connections are idle, when a server listens.
+  const sockets = socketsOf(server);
+  let onNone: () => void = () => undefined;
+  // Node begins to watch the time that heads take, and which connections are idle, when a server listens.
   server.emit('listening');
-  let open = 0;
-  let isClosing = false;
-  let onNoneOpen: () => void = () => undefined;
   return {
     take(socket) {
-      open += 1;
-      socket.once('close', () => {
-        open -= 1;
-        onClosed();
-        if (open === 0) onNoneOpen();
-      });
-      if (isClosing) {
-        socket.destroy();
-        return;
-      }
-      // As Node's server has its own.
+      // As Node's servers have their own.
       socket.setNoDelay(true);
-      socket.allowHalfOpen = true;
+      socket.allowHalfOpen = !address.secure;
       server.emit('connection', socket);
-    },
-    async close(drainMs) {
-      isClosing = true;
-      await drained(server, drainMs, (done) => {
-        onNoneOpen = done;
-        server.close();
-        if (open === 0) done();
+      socket.once('close', () => {
+        onClosed();
+        if (sockets.size === 0) onNone();
       });
     },
+    close: (drainMs) =>
+      drained(server, sockets, drainMs, (done) => {
+        onNone = done;
+        server.close();
+        if (sockets.size === 0) done();
+      }),
   };
 }
 
@@ -160,18 +152,27 @@ function readCertificate({ certFile, keyFile }: TlsPair): Certificate {
   }
 }
 
-function closeServer(server: Server, drainMs: number): Promise<void> {
-  return drained(server, drainMs, (done) => server.close(() => done()));
+/** The connections that are open, those among them that are not HTTP yet. */
+function socketsOf(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
+  return sockets;
 }
 
 async function drained(
   server: Server,
+  sockets: ReadonlySet<Socket>,
   drainMs: number,
   close: (done: () => void) => void,
 ): Promise<void> {
   // Node leaves a connection open that becomes idle after close() began.
   const sweep = setInterval(() => server.closeIdleConnections(), idleSweepMs);
-  const cut = setTimeout(() => server.closeAllConnections(), drainMs);
+  const cut = setTimeout(() => {
+    for (const socket of sockets) socket.destroy();
+  }, drainMs);
   try {
     await new Promise<void>(close);
   } finally {

@@ -27,9 +27,16 @@ function workerProgram(name: string, body: string): string {
     `const tell = (message) => process.send(message);
      const instanceId = process.pid;
      let closes = 0;
+     let deaf = false;
+     let stopping = false;
      process.on('message', (message, socket) => {
        if (message.kind === 'stop') process.exit(0);
        if (message.kind === 'connection') {
+         if (deaf) return socket.destroy();
+         if (stopping) {
+           tell({ kind: 'declined', number: message.number });
+           return socket.destroy();
+         }
          tell({ kind: 'taken', number: message.number });
          socket.on('error', () => {});
          socket.on('close', () => {
@@ -60,6 +67,7 @@ function supervise(program: string, workers = 2, port = 0) {
     log: createLog('silent'),
     lockDescriptor: descriptor,
     drainMs: 1000,
+    takeTimeoutMs: 100,
     instanceDied: async (id) => {
       buried.push(id);
     },
@@ -161,6 +169,55 @@ describe('a supervisor', () => {
     assert.ok(closed.length <= 1, `${closed.length} were closed without an answer`);
     assert.equal(answers.filter((answer) => answer === String(survivor)).length >= 5, true);
     await supervisor.stop();
+  });
+
+  test('closes a connection that a worker does not take', async () => {
+    const { supervisor } = supervise(workerProgram('deaf', `${ready} deaf = true;`), 1);
+    const [url = ''] = await supervisor.start();
+    assert.equal((await Client.connect(url)).answer, '');
+    assert.equal((await Client.connect(url)).answer, '');
+    supervisor.kill();
+  });
+
+  test('gives what a stopping worker declines to another', async () => {
+    const program = workerProgram(
+      'leaving',
+      `${ready} process.on('SIGTERM', () => {
+        stopping = true;
+        setTimeout(() => tell({ kind: 'stopping' }), 200);
+      });`,
+    );
+    const { supervisor } = supervise(program, 2);
+    const [url = ''] = await supervisor.start();
+    const [leaving, staying] = supervisor.workerPids;
+    process.kill(leaving!, 'SIGTERM');
+    const clients: Client[] = [];
+    while (clients.length < 20) await Client.connect(url, clients);
+    const last = clients.slice(-10).map(({ answer }) => answer);
+    assert.deepEqual(last, Array(10).fill(String(staying)));
+    assert.ok(clients.every(({ answer }) => answer !== ''));
+    for (const client of clients) client.end();
+    supervisor.kill();
+  });
+
+  test('keeps connections while there is no worker', async () => {
+    const { supervisor } = supervise(workerProgram('good', ready), 1);
+    const [url = ''] = await supervisor.start();
+    const [pid] = supervisor.workerPids;
+    process.kill(pid!, 'SIGKILL');
+    while (supervisor.workerPids[0] === pid) await new Promise((resolve) => setTimeout(resolve, 1));
+    const client = await Client.connect(url);
+    assert.equal(client.answer, String(supervisor.workerPids[0]));
+    client.end();
+    await supervisor.stop();
+  });
+
+  test('does not listen where it was stopped before it served', async () => {
+    const { supervisor } = supervise(workerProgram('never-ready', ''), 1);
+    const started = supervisor.start();
+    const stopped = supervisor.stop();
+    await assert.rejects(started, /stopped before it served/);
+    await stopped;
   });
 
   test('fails where an address is taken', async () => {

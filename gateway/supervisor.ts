@@ -29,7 +29,9 @@ export type FromWorker =
   | { readonly kind: 'ready' }
   /** It has the connection of that number; this process need not have it any longer. */
   | { readonly kind: 'taken'; readonly number: number }
-  /** So many of the connections that it was given are no more. */
+  /** It is stopping: the connection of that number is for another worker. */
+  | { readonly kind: 'declined'; readonly number: number }
+  /** So many of the connections that it took are no more. */
   | { readonly kind: 'closed'; readonly connections: number }
   /** It takes no more connections. */
   | { readonly kind: 'stopping' }
@@ -41,7 +43,9 @@ const maxRespawnDelayMs = 5000;
 /** A worker that lived so long did not die of starting. */
 const steadyAfterMs = 10_000;
 /** Within that a worker takes a connection that was sent to it. */
-const takeTimeoutMs = 10_000;
+const defaultTakeTimeoutMs = 10_000;
+/** Connections that wait for a worker while there is none. */
+const maxHomeless = 1024;
 /** Beyond the drain of requests: closing storage. */
 const stopGraceMs = 5000;
 
@@ -54,21 +58,27 @@ export interface SupervisorParts {
   readonly instanceDied: (instanceId: number) => Promise<void>;
   /** What a worker process runs; worker.js by default. */
   readonly program?: string;
+  readonly takeTimeoutMs?: number;
 }
 
 interface Watched {
   instanceId: number | undefined;
   /** For connections. */
   isReady: boolean;
+  isLeaving: boolean;
   connections: number;
   /** Given to it and not taken yet, by number. */
   readonly handed: Map<number, Handed>;
   readonly bornMs: number;
 }
 
-interface Handed {
+interface Accepted {
   readonly socket: Socket;
+  /** The place of its address in the configuration. */
   readonly listener: number;
+}
+
+interface Handed extends Accepted {
   /** One goes at a time: the others wait in this process. */
   isOnItsWay: boolean;
 }
@@ -77,6 +87,7 @@ export class Supervisor {
   readonly #parts: SupervisorParts;
   readonly #workers = new Map<ChildProcess, Watched>();
   readonly #servers: Server[] = [];
+  readonly #homeless: Accepted[] = [];
   readonly #burials = new Set<Promise<void>>();
   #isStopping = false;
   #deathsInARow = 0;
@@ -97,7 +108,7 @@ export class Supervisor {
 
   /**
    * Starts all workers; resolves with the addresses when every one of them is ready. Throws ConfigError for an
-   * address that cannot be had.
+   * address that cannot be had, and where it was stopped meanwhile.
    */
   async start(): Promise<readonly string[]> {
     const { config, log } = this.#parts;
@@ -108,9 +119,10 @@ export class Supervisor {
     await Promise.race([ready, this.failed]);
     const urls: string[] = [];
     for (const [listener, address] of config.listen.entries()) {
+      if (this.#isStopping) throw new Error('stopped before it served');
       // What they send is read by the worker.
       const server = createServer({ pauseOnConnect: true }, (socket) =>
-        this.#hand(socket, listener),
+        this.#hand({ socket, listener }),
       );
       this.#servers.push(server);
       urls.push(await bind(server, address, log));
@@ -123,6 +135,7 @@ export class Supervisor {
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#stopAccepting();
+    this.#onReady();
     const ended = [...this.#workers.keys()].map((worker) => {
       if (worker.connected) send(worker, { kind: 'stop' });
       return new Promise<void>((resolve) => worker.once('exit', () => resolve()));
@@ -145,10 +158,11 @@ export class Supervisor {
 
   #stopAccepting(): void {
     for (const server of this.#servers.splice(0)) server.close();
+    for (const { socket } of this.#homeless.splice(0)) socket.destroy();
   }
 
   /** To the worker that has the fewest. */
-  #hand(socket: Socket, listener: number): void {
+  #hand({ socket, listener }: Accepted): void {
     let chosen: [ChildProcess, Watched] | undefined;
     for (const entry of this.#workers) {
       const [worker, watched] = entry;
@@ -156,7 +170,9 @@ export class Supervisor {
       if (chosen === undefined || watched.connections < chosen[1].connections) chosen = entry;
     }
     if (chosen === undefined) {
-      socket.destroy(); // All have died and none is back. Clients try again.
+      // All have died and none is back.
+      if (this.#isStopping || this.#homeless.length === maxHomeless) socket.destroy();
+      else this.#homeless.push({ socket, listener });
       return;
     }
     const [worker, watched] = chosen;
@@ -171,25 +187,33 @@ export class Supervisor {
       if (error === null) handed.isOnItsWay = true;
     });
     // A worker with too many open files never hears of it.
+    const { takeTimeoutMs = defaultTakeTimeoutMs } = this.#parts;
+    socket.removeAllListeners('timeout'); // of a worker that declined it
     socket.setTimeout(takeTimeoutMs, () => {
-      if (handed.isOnItsWay && this.#forget(watched, number)) watched.connections -= 1;
+      if (!handed.isOnItsWay || !watched.handed.delete(number)) return;
+      watched.connections -= 1;
+      socket.destroy();
     });
   }
 
-  /** Ends this process's part in a connection; false where it has none. */
-  #forget(watched: Watched, number: number): boolean {
-    watched.handed.get(number)?.socket.destroy();
-    return watched.handed.delete(number);
+  /** Undefined where the worker was too late. */
+  #answered(watched: Watched, number: number): Handed | undefined {
+    const handed = watched.handed.get(number);
+    watched.handed.delete(number);
+    return handed;
   }
 
   #spawn(): void {
-    const { program, lockDescriptor } = this.#parts;
+    const { program, lockDescriptor, log } = this.#parts;
     const worker = fork(program ?? fileURLToPath(new URL('./worker.js', import.meta.url)), [], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc', lockDescriptor],
+      // A debugger's port is this process's.
+      execArgv: process.execArgv.filter((argument) => !argument.startsWith('--inspect')),
     });
     const watched: Watched = {
       instanceId: undefined,
       isReady: false,
+      isLeaving: false,
       connections: 0,
       handed: new Map(),
       bornMs: performance.now(),
@@ -197,7 +221,11 @@ export class Supervisor {
     this.#workers.set(worker, watched);
     worker.on('message', (message: FromWorker) => this.#heard(worker, watched, message));
     worker.once('exit', (status, signal) => this.#ended(worker, watched, status, signal));
-    worker.on('error', (err) => this.#parts.log.error({ err }, 'worker cannot be reached'));
+    worker.on('error', (err) => {
+      log.error({ err }, 'worker cannot be reached');
+      // It was never there, and no exit will be told.
+      if (worker.pid === undefined) this.#ended(worker, watched, null, null);
+    });
   }
 
   #heard(worker: ChildProcess, watched: Watched, message: FromWorker): void {
@@ -215,17 +243,31 @@ export class Supervisor {
         this.#onFailed(new ConfigError(message.reason));
         break;
       case 'ready':
+        if (watched.isLeaving) break;
         watched.isReady = true;
+        for (const accepted of this.#homeless.splice(0)) this.#hand(accepted);
         if ([...this.#workers.values()].every(({ isReady }) => isReady)) this.#onReady();
         break;
-      case 'taken':
-        // It was late, and has it all the same.
-        if (!this.#forget(watched, message.number)) watched.connections += 1;
+      case 'taken': {
+        const handed = this.#answered(watched, message.number);
+        // One that comes late has it all the same.
+        if (handed === undefined) watched.connections += 1;
+        else handed.socket.destroy();
         break;
+      }
+      case 'declined': {
+        const handed = this.#answered(watched, message.number);
+        watched.isReady = false;
+        if (handed === undefined) break;
+        watched.connections -= 1;
+        this.#hand(handed);
+        break;
+      }
       case 'closed':
         watched.connections -= message.connections;
         break;
       case 'stopping':
+        watched.isLeaving = true;
         watched.isReady = false;
         break;
     }
@@ -241,10 +283,10 @@ export class Supervisor {
     this.#workers.delete(worker);
     // After a clean end too: a write that was cut off by it may have left something.
     if (watched.instanceId !== undefined) this.#bury(watched.instanceId);
-    for (const { socket, listener, isOnItsWay } of watched.handed.values()) {
+    for (const handed of watched.handed.values()) {
       // It may have read from one that was on its way: nobody else can go on there.
-      if (isOnItsWay || this.#isStopping) socket.destroy();
-      else this.#hand(socket, listener);
+      if (handed.isOnItsWay) handed.socket.destroy();
+      else this.#hand(handed);
     }
     watched.handed.clear();
     if (this.#isStopping) return;

@@ -37,6 +37,11 @@ process.on('message', (message: ToWorker, socket?: Socket) => {
       running.catch(refuse);
       break;
     case 'connection':
+      if (isStopping) {
+        tell({ kind: 'declined', number: message.number });
+        socket?.destroy();
+        break;
+      }
       tell({ kind: 'taken', number: message.number });
       if (socket !== undefined) gateway?.take(socket, message.listener);
       else onClosed(); // It broke on its way.
@@ -99,5 +104,6 @@ function refuse(error: unknown): void {
 }
 
 function tell(message: FromWorker): void {
-  process.send?.(message);
+  // Where the supervisor is gone, that the channel is will be told.
+  process.send?.(message, undefined, undefined, () => undefined);
 }
