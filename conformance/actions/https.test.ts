@@ -1,8 +1,10 @@
 /** The same over TLS, where SDKs change what they send: streams go unsigned, with a trailer. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import https from 'node:https';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
@@ -17,7 +19,8 @@ import { openTarget } from '../harness/target.ts';
 const folder = mkdtempSync(path.join(tmpdir(), 'blobseer-s3-tls-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 const { certFile, keyFile, certificate } = writeCertificate(folder);
-const s3 = await openTarget({ tls: { certFile, keyFile } });
+// Workers, so that connections are handed over before their handshake.
+const s3 = await openTarget({ tls: { certFile, keyFile }, workers: 2 });
 const httpsAgent = new https.Agent({ ca: certificate, maxSockets: 8 });
 after(() => httpsAgent.destroy());
 const client = s3.clientWith({ requestHandler: { httpsAgent } });
@@ -74,4 +77,16 @@ test('errors arrive whole over TLS too, while the body is still being sent', asy
   });
   assert.equal(answer.status, 403);
   assert.match(answer.text, /<Code>SignatureDoesNotMatch<\/Code>/);
+});
+
+test('connections that end before their handshake are closed at once', async () => {
+  const { gateway } = s3;
+  assert.ok(gateway !== undefined);
+  for (const beginning of ['', '\x16\x03\x01']) {
+    const silent = connect(gateway.port, '127.0.0.1');
+    silent.resume();
+    silent.end(beginning, 'latin1');
+    await once(silent, 'close');
+  }
+  assert.equal((await s3.send({ method: 'HEAD', path: `/${bucket}` })).status, 200);
 });
