@@ -1,4 +1,7 @@
-/** The requests that are being handled, those whose connection is gone included. Counted, not collected: nobody asks which ones they are. */
+/**
+ * The requests that are being handled, those whose connection is gone included. Counted, not collected: nobody asks
+ * which ones they are.
+ */
 export class RequestsInProgress {
   #count = 0;
   readonly #idleWaiters: (() => void)[] = [];

@@ -108,7 +108,7 @@ export class Supervisor {
 
   /**
    * Starts all workers; resolves with the addresses when every one of them is ready. Throws ConfigError for an
-   * address that cannot be had, and where it was stopped meanwhile.
+   * address that cannot be had, and an Error where it was stopped meanwhile.
    */
   async start(): Promise<readonly string[]> {
     const { config, log } = this.#parts;
@@ -256,8 +256,8 @@ export class Supervisor {
         break;
       }
       case 'declined': {
-        const handed = this.#answered(watched, message.number);
         watched.isReady = false;
+        const handed = this.#answered(watched, message.number);
         if (handed === undefined) break;
         watched.connections -= 1;
         this.#hand(handed);
