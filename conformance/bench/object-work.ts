@@ -1,6 +1,6 @@
 /** Requests on single objects: PUT, GET, HEAD, DELETE, ranges, and what an object takes of the disk. */
 import { fill, measureLoad } from './measure.ts';
-import { uploadInParts } from './multipart-work.ts';
+import { uploadConnections, uploadInParts } from './multipart-work.ts';
 import type { RequestPlan } from './requests.ts';
 import { diskBytes } from './usage.ts';
 import {
@@ -40,9 +40,12 @@ function connectionsFor(bytes: number, { connections }: Scale): number[] {
 }
 
 export function put(name: string, bytes: number, scale: Scale): Workload {
+  const connections = connectionsFor(bytes, scale);
+  // An upload in parts is compared with objects as large as its parts.
+  if (bytes === scale.partBytes) connections.push(uploadConnections);
   return {
     name: `put-${name}`,
-    connections: connectionsFor(bytes, scale),
+    connections,
     prepare: nothing,
     measure: (server, turn) => {
       const { connections, round } = turn;
@@ -131,7 +134,7 @@ export function ranges(scale: Scale): Workload {
     connections: scale.connections,
     suits: knowsS3,
     prepare: async (server) => {
-      await uploadInParts(server, key, largeBytes, partBytes, 4);
+      await uploadInParts(server, key, largeBytes, partBytes, uploadConnections);
     },
     measure: (server, { connections }) =>
       measureLoad(

@@ -60,20 +60,24 @@ export interface Workload {
 export const knowsS3 = (server: Server) => server.isS3;
 
 export interface Timed {
+  /** Of one operation, or of several in the mean. */
   readonly ms: number;
+  /** 1 unless it says so. */
+  readonly operations?: number;
   readonly bytes?: number;
   /** What else was found, by name with unit. */
   readonly extra?: Readonly<Record<string, number>>;
 }
 
-/** A work of one operation, timed by who did it. */
-export function measurementOfOne({ ms, bytes = 0, extra }: Timed, usage?: Usage): Measurement {
+/** A work that is timed by who does it. */
+export function measurementOfOne(timed: Timed, usage?: Usage): Measurement {
+  const { ms, bytes = 0, operations = 1, extra } = timed;
   return {
-    requests: 1,
+    requests: operations,
     opsPerSecond: 1000 / ms,
     mebibytesPerSecond: bytes / mebibyte / (ms / 1000),
     ...{ p50: ms, p99: ms, p999: ms, failures: 0 },
-    cpuMsPerOp: usage && usage.cpuSeconds * 1000,
+    cpuMsPerOp: usage && (usage.cpuSeconds * 1000) / operations,
     peakMiB: usage?.peakMiB,
     ...(extra === undefined ? {} : { extra }),
   };
