@@ -1,12 +1,6 @@
 /**
  * The benchmark: every server does every work, in turns (A B A B), in one run, so that what the
- * machine does besides hits all alike. Only the ratios mean anything.
- *
- *   npm run bench -- [--only put-4k,get-4k] [--connections 1,32] [--rounds 3] [--seconds 5]
- *                    [--keys 10000,1000000,10000000] [--versions 1000000] [--deleted 100000]
- *                    [--workers 1] [--data DIRECTORY] [--s3rver PATH/bin/s3rver.js] [--rgw] [--out DIRECTORY] [--tiny]
- *                    [--endpoint NAME=URL,ACCESS_KEY,SECRET_KEY[,PID]]
- *   npm run bench -- --compare BEFORE.json AFTER.json
+ * machine does besides hits all alike. Only the ratios mean anything. `--help` says how to call it.
  *
  * A number of keys, versions or deleted keys beyond 100,000 is put into this gateway alone, without HTTP;
  * with --data it is there again in the next run. Everybody does each work once before it counts.
@@ -28,6 +22,13 @@ import { makeBucket, type Scale, type Workload, warmRound } from './workload.ts'
 import { fullScale, tinyScale, workloads } from './workloads.ts';
 
 const ourName = 'blobseer-s3';
+
+const usage = `npm run bench -- [--only put-4k,get-4k] [--connections 1,32] [--rounds 3] [--seconds 5]
+                 [--keys 10000,1000000,10000000] [--versions 1000000] [--deleted 100000]
+                 [--workers 1] [--data DIRECTORY] [--s3rver PATH/bin/s3rver.js] [--rgw]
+                 [--endpoint NAME=URL,ACCESS_KEY,SECRET_KEY[,PID]] [--out DIRECTORY] [--tiny]
+npm run bench -- --compare BEFORE.json AFTER.json
+`;
 
 export interface BenchOptions {
   readonly scale: Scale;
@@ -175,8 +176,13 @@ async function main(): Promise<void> {
       out: { type: 'string', default: 'bench-results' },
       tiny: { type: 'boolean', default: false },
       compare: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   });
+  if (values.help) {
+    process.stdout.write(usage);
+    return;
+  }
   if (values.compare) {
     const [before = '', after = ''] = positionals;
     const read = (file: string) => JSON.parse(readFileSync(file, 'utf8')) as Results;
