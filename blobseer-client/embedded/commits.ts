@@ -118,9 +118,12 @@ export class Commits {
       (write) =>
         this.store.transactionHere(() => {
           const workBeganMs = this.nowMs();
-          this.store.onBegin(group.length);
-          write();
-          workMs = this.nowMs() - workBeganMs;
+          try {
+            this.store.onBegin(group.length);
+            write();
+          } finally {
+            workMs = this.nowMs() - workBeganMs;
+          }
         }),
       group,
     );

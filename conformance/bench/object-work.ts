@@ -40,12 +40,11 @@ function connectionsFor(bytes: number, { connections }: Scale): number[] {
 }
 
 export function put(name: string, bytes: number, scale: Scale): Workload {
-  const connections = connectionsFor(bytes, scale);
   // An upload in parts is compared with objects as large as its parts.
-  if (bytes === scale.partBytes) connections.push(uploadConnections);
+  const compared = bytes === scale.partBytes ? [uploadConnections] : [];
   return {
     name: `put-${name}`,
-    connections,
+    connections: [...connectionsFor(bytes, scale), ...compared],
     prepare: nothing,
     measure: (server, turn) => {
       const { connections, round } = turn;
