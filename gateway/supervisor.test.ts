@@ -4,7 +4,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, describe, test } from 'node:test';
+import { after, afterEach, describe, test } from 'node:test';
 import { configWith } from './config.ts';
 import { storageFailedStatus } from './gateway.ts';
 import { createLog } from './log.ts';
@@ -56,7 +56,21 @@ function workerProgram(name: string, body: string): string {
 
 const ready = "tell({ kind: 'ready' });";
 
-function supervise(program: string, workers = 2, port = 0) {
+interface Settings {
+  readonly workers?: number;
+  readonly port?: number;
+  readonly takeTimeoutMs?: number;
+}
+
+const started = new Set<Supervisor>();
+// A test that failed leaves its workers, which would keep this process.
+afterEach(() => {
+  for (const supervisor of started) supervisor.kill();
+  started.clear();
+  Client.endAll();
+});
+
+function supervise(program: string, { workers = 2, port = 0, takeTimeoutMs }: Settings = {}) {
   const buried: number[] = [];
   const supervisor = new Supervisor({
     config: configWith({
@@ -67,12 +81,13 @@ function supervise(program: string, workers = 2, port = 0) {
     log: createLog('silent'),
     lockDescriptor: descriptor,
     drainMs: 1000,
-    takeTimeoutMs: 100,
+    ...(takeTimeoutMs === undefined ? {} : { takeTimeoutMs }),
     instanceDied: async (id) => {
       buried.push(id);
     },
     program,
   });
+  started.add(supervisor);
   return { supervisor, buried };
 }
 
@@ -86,7 +101,7 @@ describe('a supervisor', () => {
   });
 
   test('reports a killed worker to the engine and replaces it', async () => {
-    const { supervisor, buried } = supervise(workerProgram('good', ready), 1);
+    const { supervisor, buried } = supervise(workerProgram('good', ready), { workers: 1 });
     await supervisor.start();
     const [pid] = supervisor.workerPids;
     assert.ok(pid !== undefined);
@@ -103,7 +118,7 @@ describe('a supervisor', () => {
       'storage',
       `${ready} setTimeout(() => process.exit(${storageFailedStatus}), 50);`,
     );
-    const { supervisor } = supervise(program, 1);
+    const { supervisor } = supervise(program, { workers: 1 });
     await supervisor.start();
     await assert.rejects(supervisor.failed, /storage failed/);
     supervisor.kill();
@@ -111,7 +126,7 @@ describe('a supervisor', () => {
 
   test('fails at once, with the reason, when a worker cannot start', async () => {
     const program = workerProgram('refuse', "tell({ kind: 'refused', reason: 'port taken' });");
-    const { supervisor } = supervise(program, 1);
+    const { supervisor } = supervise(program, { workers: 1 });
     await assert.rejects(supervisor.start(), /port taken/);
     await supervisor.stop();
   });
@@ -121,7 +136,7 @@ describe('a supervisor', () => {
       'deaf',
       `${ready} process.removeAllListeners('message'); process.on('message', () => undefined);`,
     );
-    const { supervisor } = supervise(program, 1);
+    const { supervisor } = supervise(program, { workers: 1 });
     await supervisor.start();
     const stopped = supervisor.stop();
     supervisor.kill();
@@ -130,7 +145,7 @@ describe('a supervisor', () => {
   });
 
   test('gives each connection to the worker that has the fewest', async () => {
-    const { supervisor } = supervise(workerProgram('good', ready), 3);
+    const { supervisor } = supervise(workerProgram('good', ready), { workers: 3 });
     const [url = ''] = await supervisor.start();
     const clients = [];
     for (let number = 0; number < 9; number += 1) clients.push(await Client.connect(url));
@@ -152,7 +167,7 @@ describe('a supervisor', () => {
   });
 
   test('closes or hands on every connection of a worker that is killed', async () => {
-    const { supervisor } = supervise(workerProgram('good', ready), 2);
+    const { supervisor } = supervise(workerProgram('good', ready), { workers: 2 });
     const [url = ''] = await supervisor.start();
     const [pid] = supervisor.workerPids;
     assert.ok(pid !== undefined);
@@ -172,7 +187,10 @@ describe('a supervisor', () => {
   });
 
   test('closes a connection that a worker does not take', async () => {
-    const { supervisor } = supervise(workerProgram('deaf', `${ready} deaf = true;`), 1);
+    const { supervisor } = supervise(workerProgram('deaf', `${ready} deaf = true;`), {
+      workers: 1,
+      takeTimeoutMs: 100,
+    });
     const [url = ''] = await supervisor.start();
     assert.equal((await Client.connect(url)).answer, '');
     assert.equal((await Client.connect(url)).answer, '');
@@ -187,7 +205,7 @@ describe('a supervisor', () => {
         setTimeout(() => tell({ kind: 'stopping' }), 200);
       });`,
     );
-    const { supervisor } = supervise(program, 2);
+    const { supervisor } = supervise(program, { workers: 2 });
     const [url = ''] = await supervisor.start();
     const [leaving, staying] = supervisor.workerPids;
     process.kill(leaving!, 'SIGTERM');
@@ -201,7 +219,7 @@ describe('a supervisor', () => {
   });
 
   test('keeps connections while there is no worker', async () => {
-    const { supervisor } = supervise(workerProgram('good', ready), 1);
+    const { supervisor } = supervise(workerProgram('good', ready), { workers: 1 });
     const [url = ''] = await supervisor.start();
     const [pid] = supervisor.workerPids;
     process.kill(pid!, 'SIGKILL');
@@ -213,17 +231,17 @@ describe('a supervisor', () => {
   });
 
   test('does not listen where it was stopped before it served', async () => {
-    const { supervisor } = supervise(workerProgram('never-ready', ''), 1);
-    const started = supervisor.start();
+    const { supervisor } = supervise(workerProgram('never-ready', ''), { workers: 1 });
+    const starting = supervisor.start();
     const stopped = supervisor.stop();
-    await assert.rejects(started, /stopped before it served/);
+    await assert.rejects(starting, /stopped before it served/);
     await stopped;
   });
 
   test('fails where an address is taken', async () => {
     const first = supervise(workerProgram('good', ready));
     const [url = ''] = await first.supervisor.start();
-    const second = supervise(workerProgram('good', ready), 2, Number(new URL(url).port));
+    const second = supervise(workerProgram('good', ready), { port: Number(new URL(url).port) });
     await assert.rejects(second.supervisor.start(), /the port is taken/);
     await second.supervisor.stop();
     await first.supervisor.stop();
@@ -232,6 +250,7 @@ describe('a supervisor', () => {
 
 /** A connection, and what a worker said on it before anything else happened: its pid, or nothing. */
 class Client {
+  static readonly #open = new Set<Socket>();
   readonly answer: string;
   private readonly socket: Socket;
 
@@ -242,6 +261,7 @@ class Client {
 
   static async connect(url: string, clients?: Client[]): Promise<Client> {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    Client.#open.add(socket);
     const answer = await new Promise<string>((resolve) => {
       socket.once('data', (bytes) => resolve(String(bytes)));
       socket.on('error', () => resolve(''));
@@ -254,5 +274,10 @@ class Client {
 
   end(): void {
     this.socket.destroy();
+  }
+
+  static endAll(): void {
+    for (const socket of Client.#open) socket.destroy();
+    Client.#open.clear();
   }
 }
