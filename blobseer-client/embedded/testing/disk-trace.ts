@@ -58,6 +58,8 @@ export interface TraceOptions {
   readonly before?: ReadonlyMap<string, Buffer>;
   /** The line of the log with which all names until then count as durable. */
   readonly namesDurable?: (text: string) => boolean;
+  /** Asked for each sync of a file: true where it shall count as not made. */
+  readonly isSyncLost?: () => boolean;
 }
 
 export function readDiskTrace(trace: Buffer, options: TraceOptions): DiskTrace {
@@ -293,7 +295,8 @@ class TraceReader {
     const directory = this.inside(unhex(hex ?? '').toString());
     if (directory === undefined) return;
     const file = this.descriptor(call)?.file;
-    this.syncs.push({ file, directory, began, ended });
+    const isLost = file !== undefined && this.options.isSyncLost?.() === true;
+    if (!isLost) this.syncs.push({ file, directory, began, ended });
     this.moments.push(began, ...(ended === never ? [] : [ended]));
   }
 

@@ -85,8 +85,8 @@ async function check(request: CheckRequest): Promise<CheckReply> {
     await second.close();
     return { commits: found.length };
   } catch (error) {
-    const problem = error instanceof Wrong ? error.message : String((error as Error).stack);
-    return { problem };
+    const { message, stack = message } = error as Error;
+    return { problem: error instanceof Wrong ? message : stack.split('\n', 4).join('') };
   }
 }
 

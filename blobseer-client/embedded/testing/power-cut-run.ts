@@ -1,7 +1,8 @@
 /**
  * Thousands of power cuts, by hand:
  *   node dist/blobseer-client/embedded/testing/power-cut-run.js --cuts 5000 --seed 7
- * Options: --scenario one|two|killed (all three by default), --commits, --seconds, --second-cuts, --from-the-start;
+ * Options: --scenario one|two|killed (all three by default), --commits, --seconds, --second-cuts, --from-the-start,
+ * --lost-syncs (of 1000: syncs taken for not made, to see that they are missed);
  * `--again FOLDER` repeats a run that had failures, from the traces it has kept; with --at and --mode one cut of it.
  */
 import { parseArgs } from 'node:util';
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     seconds: { type: 'string', default: '5' },
     'second-cuts': { type: 'string', default: '100' },
     'from-the-start': { type: 'boolean', default: false },
+    'lost-syncs': { type: 'string', default: '0' },
     at: { type: 'string' },
     mode: { type: 'string' },
     again: { type: 'string' },
@@ -53,6 +55,7 @@ if (values.again !== undefined) {
       cuts: Number(values.cuts),
       seconds: Number(values.seconds),
       secondCuts: Number(values['second-cuts']),
+      lostSyncsPerMille: Number(values['lost-syncs']),
       fromTheStart: values['from-the-start'],
     });
   }

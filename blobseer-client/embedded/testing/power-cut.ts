@@ -49,6 +49,10 @@ export interface PowerCutOptions {
   readonly secondCommits?: number;
   /** Also while the directory is made; the names of files may be lost then. */
   readonly fromTheStart?: boolean;
+  /** Syncs that are taken for not made, of 1000: so the test itself is tested. */
+  readonly lostSyncsPerMille?: number;
+  /** False: no files are left after failures either. */
+  readonly isKept?: boolean;
   /** Only this one, to see a failure again. */
   readonly only?: Cut;
   /** A folder that a run with failures has kept: its traces, not new ones. */
@@ -114,7 +118,8 @@ class PowerCuts {
   }
 
   remove(): void {
-    const isKept = this.options.again !== undefined || this.failures.length > 0;
+    const { again, isKept: mayKeep = true } = this.options;
+    const isKept = again !== undefined || (mayKeep && this.failures.length > 0);
     if (!isKept) rmSync(this.folder, { recursive: true });
     rmSync(this.checkFolder, { recursive: true, force: true });
   }
@@ -134,7 +139,13 @@ class PowerCuts {
       const before = first.acked.filter(({ began }) => began < cut.at);
       const writers = [{ writer: secondWriters + at, commits: secondCommits }];
       const again = `${describe}, ${show(cut)}, then`;
-      const second = await this.trace(`second-${at}`, writers, image, before, again);
+      let second: Generation;
+      try {
+        second = await this.trace(`second-${at}`, writers, image, before, again);
+      } catch (error) {
+        this.failures.push(`${again}: ${(error as Error).message}`);
+        continue;
+      }
       const opened = second.opened?.began ?? second.trace.end;
       const many = this.options.secondCuts ?? 0;
       const whileOpening = this.cuts(second, firstMoment(second.trace), many, opened);
@@ -172,6 +183,7 @@ class PowerCuts {
       logFile,
       before,
       namesDurable: (text) => text.startsWith('opened '),
+      isSyncLost: () => this.random.chance((this.options.lostSyncsPerMille ?? 0) / 1000),
     });
     // A thread that was killed within a write may have written or not: the trace does not say.
     if (writers.every(({ killedAt }) => killedAt === undefined)) throwUnlessSame(trace, directory);
