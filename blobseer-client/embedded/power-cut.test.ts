@@ -11,7 +11,7 @@ import { cutPower, type PowerCutOptions } from './testing/power-cut.ts';
 import { canTrace } from './testing/strace.ts';
 
 const isTraceable = canTrace();
-const cuts = Number(process.env.POWER_CUTS ?? 120);
+const cuts = Number(process.env.POWER_CUTS ?? 100);
 const seed = Number(process.env.POWER_CUT_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 async function cutAll(t: TestContext, options: Partial<PowerCutOptions>): Promise<void> {
@@ -25,7 +25,7 @@ async function cutAll(t: TestContext, options: Partial<PowerCutOptions>): Promis
     commits: 200,
     cuts,
     seconds: 2,
-    secondCuts: Math.ceil(cuts / 6),
+    secondCuts: Math.ceil(cuts / 8),
     ...options,
   });
   t.diagnostic(`seed ${seed}: ${JSON.stringify(report)}`);

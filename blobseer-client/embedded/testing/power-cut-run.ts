@@ -3,7 +3,8 @@
  *   node dist/blobseer-client/embedded/testing/power-cut-run.js --cuts 5000 --seed 7
  * Options: --scenario one|two|killed (all three by default), --commits, --seconds, --second-cuts, --from-the-start,
  * --lost-syncs (of 1000: syncs taken for not made, to see that they are missed);
- * `--again FOLDER` repeats a run that had failures, from the traces it has kept; with --at and --mode one cut of it.
+ * `--again FOLDER` repeats a run that had failures, from the traces it has kept; with --at and --mode one cut
+ * of its first writers, whose disk is left in --disk FOLDER.
  */
 import { parseArgs } from 'node:util';
 import { type CutMode, cutModes } from './disk-image.ts';
@@ -21,6 +22,7 @@ const { values } = parseArgs({
     'lost-syncs': { type: 'string', default: '0' },
     at: { type: 'string' },
     mode: { type: 'string' },
+    disk: { type: 'string' },
     again: { type: 'string' },
   },
 });
@@ -45,7 +47,11 @@ if (values.again !== undefined) {
   const options = optionsOf(values.again);
   const mode = (values.mode ?? cutModes[0]) as CutMode;
   const only = values.at && { at: Number(values.at), mode, seed: options.seed };
-  await show(only ? { ...options, only, seconds: 0 } : options);
+  await show(
+    only
+      ? { ...options, only, seconds: 0, ...(values.disk && { diskFolder: values.disk }) }
+      : options,
+  );
 } else {
   for (const scenario of values.scenario as Scenario[]) {
     await show({

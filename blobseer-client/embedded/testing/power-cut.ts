@@ -55,6 +55,8 @@ export interface PowerCutOptions {
   readonly isKept?: boolean;
   /** Only this one, to see a failure again. */
   readonly only?: Cut;
+  /** Where to leave its disk. */
+  readonly diskFolder?: string;
   /** A folder that a run with failures has kept: its traces, not new ones. */
   readonly again?: string;
 }
@@ -241,7 +243,10 @@ class PowerCuts {
     cut: Cut,
     directory: string,
   ): Promise<void> {
-    writeImage(directory, imageAt(generation.trace, cut));
+    const image = imageAt(generation.trace, cut);
+    const { diskFolder } = this.options;
+    writeImage(directory, image);
+    if (diskFolder !== undefined) writeImage(diskFolder, image);
     const acked = [...generation.before, ...generation.acked.filter(({ began }) => began < cut.at)];
     const { opened } = generation;
     const { problem, commits } = await checker.check({
@@ -306,7 +311,8 @@ class Checker {
   private child: ChildProcess | undefined;
 
   async check(request: CheckRequest): Promise<CheckReply> {
-    this.child ??= fork(checkerProgram);
+    // What LMDB says of a broken database, the reply says too.
+    this.child ??= fork(checkerProgram, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
     const { child } = this;
     const stopWaiting = new AbortController();
     const { signal } = stopWaiting;
