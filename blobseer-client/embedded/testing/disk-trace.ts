@@ -149,9 +149,11 @@ class TraceReader {
       case 'renameat2':
         this.rename(call);
         break;
-      case 'truncate':
       case 'link':
       case 'linkat':
+        this.link(call);
+        break;
+      case 'truncate':
       case 'copy_file_range':
       case 'sendfile':
         if (this.namesIn(call.args).length > 0) throw new Error(`${call.name} is not understood`);
@@ -317,6 +319,13 @@ class TraceReader {
     }
     this.name(call, from, undefined);
     if (isRename && to !== undefined) this.name(call, to, file);
+  }
+
+  private link(call: SystemCall): void {
+    const [from, to] = this.namesIn(call.args);
+    const file = from === undefined ? undefined : this.names.get(from);
+    if (file === undefined || to === undefined) throw new Error(`${call.args}: a link to no file`);
+    this.name(call, to, file);
   }
 
   private findDurable(): void {
