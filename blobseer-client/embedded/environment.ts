@@ -24,6 +24,7 @@ import { crc32c } from './crc32c.ts';
 import { DatabaseCut } from './database-cut.ts';
 import { Headroom } from './headroom.ts';
 import { translateIoError } from './io-errors.ts';
+import { makeDatabase } from './new-database.ts';
 import { PackedRange } from './packed-range.ts';
 import { Slab } from './slab.ts';
 import type { PageTable } from './tables.ts';
@@ -244,6 +245,19 @@ function rangeOptions({ start, end, limit, reverse }: RangeQuery): LmdbRange {
   return range;
 }
 
+function openRoot(file: string): RootDatabase<Buffer, Uint8Array> {
+  return open<Buffer, Uint8Array>({
+    path: file,
+    noSubdir: true,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    mapSize: mapBytes,
+    maxDbs: maxTables,
+    maxReaders,
+    overlappingSync: false,
+  });
+}
+
 export class Environment implements Store {
   private readonly file: string;
   private readonly root: RootDatabase<Buffer, Uint8Array>;
@@ -260,16 +274,8 @@ export class Environment implements Store {
     this.file = options.file;
     this.onStopped = options.onStopped;
     try {
-      this.root = open<Buffer, Uint8Array>({
-        path: options.file,
-        noSubdir: true,
-        encoding: 'binary',
-        keyEncoding: 'binary',
-        mapSize: mapBytes,
-        maxDbs: maxTables,
-        maxReaders,
-        overlappingSync: false,
-      });
+      makeDatabase(options.file, (file) => void openRoot(file).close());
+      this.root = openRoot(options.file);
     } catch (error) {
       throw translateIoError(error, `cannot open ${options.file}`);
     }

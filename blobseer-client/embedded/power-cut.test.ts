@@ -36,6 +36,9 @@ test('one process', (t) => cutAll(t, { scenario: 'one' }));
 test('two processes', (t) => cutAll(t, { scenario: 'two' }));
 test('two processes, one of which is killed', (t) => cutAll(t, { scenario: 'killed' }));
 
+test('a directory that is being made', (t) =>
+  cutAll(t, { commits: 2, fromTheStart: true, seconds: 0 }));
+
 test('the test finds it when syncs are missing', async (t) => {
   if (!isTraceable) return;
   const options = {
