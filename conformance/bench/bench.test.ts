@@ -1,11 +1,15 @@
 /** That the benchmark runs and calculates right. Nothing here asserts a speed. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { bench } from './bench.ts';
 import { chart } from './chart.ts';
 import { goalsTable, judge } from './goals-table.ts';
 import { Histogram } from './histogram.ts';
+import { runLoad } from './load.ts';
 import type { Measurement } from './measure.ts';
 import { pagesTouched } from './multipart-work.ts';
 import { makeRequests } from './requests.ts';
@@ -143,4 +147,24 @@ test('every work runs on a gateway, and single requests on the bare server', asy
   assert.match(chart(results), /^<svg [\s\S]*put-4k × 2[\s\S]*<\/svg>\n$/);
   const again: Results = JSON.parse(JSON.stringify(results)) as Results;
   assert.match(comparison(results, again), /\| put-4k \| 2 \| ours \| 1\.00 \| 1\.00 \|/);
+});
+
+test('a warm-up that would use all requests leaves some to be counted', async () => {
+  const server = createServer((_, response) => response.end()).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const credentials = { accessKeyId: 'a', secretAccessKey: 'b' };
+  const result = await runLoad(
+    {
+      target: { endpoint: `http://127.0.0.1:${port}`, credentials, region: 'us-east-1' },
+      plan: { method: 'GET', path: '/b/{n}', numbers: 200, order: 'once', status: 200 },
+      connections: 2,
+      warmupMs: 60_000,
+      durationMs: 60_000,
+    },
+    () => undefined,
+  );
+  server.close();
+  assert.equal(result.failures, 0);
+  assert.ok(result.requests > 0 && result.requests < 150, `${result.requests} of 200 were counted`);
 });

@@ -54,6 +54,13 @@ export async function runLoad(job: LoadJob, began: () => void): Promise<LoadResu
   let bytes = 0;
   let isCounted = false;
   let isOver = false;
+  // A server that is faster than it was known to be leaves no requests for the time that counts.
+  const isLimited = plan.order === 'once' && job.warmupMs > 0;
+  let sent = 0;
+  let useHalf: () => void = () => undefined;
+  const halfUsed = new Promise<void>((resolve) => {
+    useHalf = resolve;
+  });
   const fail = (reason: string) => {
     failures += 1;
     firstFailure ??= reason;
@@ -70,6 +77,8 @@ export async function runLoad(job: LoadJob, began: () => void): Promise<LoadResu
     const connection = new Connection(target.endpoint);
     while (!isOver) {
       const exchange = next(client);
+      sent += 1;
+      if (isLimited && 2 * sent >= exchanges.length) useHalf();
       if (exchange === undefined) break;
       try {
         count(await connection.exchange(exchange));
@@ -83,7 +92,7 @@ export async function runLoad(job: LoadJob, began: () => void): Promise<LoadResu
     Array.from({ length: job.connections }, (_, client) => drive(client)),
   );
   const isDone = driving.then(() => true);
-  await waitFor(job.warmupMs, driving);
+  await waitFor(job.warmupMs, Promise.race([driving, halfUsed]));
   isCounted = true;
   began();
   const beganCpu = process.cpuUsage();
