@@ -57,10 +57,6 @@ export async function openDirectory(options: DirectoryOptions): Promise<Director
     requestsInProgress: options.requestsInProgress,
   });
   try {
-    // The names of the database and of its directory, before anything in it is acknowledged.
-    for (const name of [directory, path.dirname(path.resolve(directory))]) {
-      await disk.syncDirectory(name);
-    }
     await checkFormat(environment, kind, role === 'alone' || role === 'supervisor');
     const ids = new Ids(environment, firstId);
     await ids.open();

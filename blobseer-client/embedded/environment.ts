@@ -22,9 +22,9 @@ import type { RangeQuery, Repeating, Row, Store, Table, Transaction } from '../s
 import { Commits } from './commits.ts';
 import { crc32c } from './crc32c.ts';
 import { DatabaseCut } from './database-cut.ts';
+import { prepareDatabaseFile } from './database-file.ts';
 import { Headroom } from './headroom.ts';
 import { translateIoError } from './io-errors.ts';
-import { makeDatabase } from './new-database.ts';
 import { PackedRange } from './packed-range.ts';
 import { Slab } from './slab.ts';
 import type { PageTable } from './tables.ts';
@@ -45,6 +45,11 @@ interface LmdbNumbers {
     info(): { readonly lastPageNumber: number };
     stat(): { readonly pageSize: number };
   };
+}
+
+/** Which its types leave out. */
+interface LmdbStatus {
+  readonly status: string;
 }
 
 const sequenceKey = Buffer.from('sequence');
@@ -258,6 +263,14 @@ function openRoot(file: string): RootDatabase<Buffer, Uint8Array> {
   });
 }
 
+function makeRoot(file: string): void {
+  const root = openRoot(file);
+  void root.close();
+  // Opened again by another name it would be taken for the same one, with a lock file that is gone.
+  const { status } = root as unknown as LmdbStatus;
+  if (status !== 'closed') throw new Error('LMDB did not close its new file at once');
+}
+
 export class Environment implements Store {
   private readonly file: string;
   private readonly root: RootDatabase<Buffer, Uint8Array>;
@@ -274,7 +287,7 @@ export class Environment implements Store {
     this.file = options.file;
     this.onStopped = options.onStopped;
     try {
-      makeDatabase(options.file, (file) => void openRoot(file).close());
+      prepareDatabaseFile({ file: options.file, make: makeRoot });
       this.root = openRoot(options.file);
     } catch (error) {
       throw translateIoError(error, `cannot open ${options.file}`);

@@ -163,8 +163,7 @@ test('a warm-up that would use all requests leaves some to be counted', async ()
       durationMs: 60_000,
     },
     () => undefined,
-  );
-  server.close();
+  ).finally(() => server.close());
   assert.equal(result.failures, 0);
   assert.ok(result.requests > 0 && result.requests < 150, `${result.requests} of 200 were counted`);
 });

@@ -104,9 +104,12 @@ async function allRounds(
     for (let round = 0; round < rounds; round += 1) {
       for (const server of able) {
         if (scale.settles) await settled();
-        const turn = { connections: count, round, rate: rates.get(server) };
+        const rate = rates.get(server);
+        const turn = { connections: count, round, rate };
         const found = await workload.measure(server, turn);
         measured.get(server)?.push(found);
+        // One that gets faster has more to do in the next round.
+        if (rate !== undefined) rates.set(server, Math.max(rate, found.opsPerSecond));
         tell(line(workload.name, count, server.name, found));
       }
     }

@@ -55,7 +55,7 @@ export async function runLoad(job: LoadJob, began: () => void): Promise<LoadResu
   let isCounted = false;
   let isOver = false;
   // A server that is faster than it was known to be leaves no requests for the time that counts.
-  const isLimited = plan.order === 'once' && job.warmupMs > 0;
+  const isLimited = plan.order === 'once' || plan.order === 'own';
   let sent = 0;
   let useHalf: () => void = () => undefined;
   const halfUsed = new Promise<void>((resolve) => {
