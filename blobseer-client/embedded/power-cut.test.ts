@@ -1,25 +1,52 @@
 /**
  * What was acknowledged survives a power cut, at any moment of it: seen by simulated cuts of traced runs
- * (testing/power-cut.ts). Needs strace; .ci/run installs it. POWER_CUTS is how many cuts there are in each test, and
- * POWER_CUT_SEED chooses; more by hand: testing/power-cut-run.ts.
+ * (testing/power-cut.ts). Without strace they are skipped, unless REQUIRE_STRACE is set, as .ci/run does: then they fail.
+ * POWER_CUTS is how many cuts there are in each test, and POWER_CUT_SEED chooses; more by hand:
+ * testing/power-cut-run.ts.
  */
 import assert from 'node:assert/strict';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { cutModes, type DiskImage, imageAt } from './testing/disk-image.ts';
 import { type DiskTrace, readDiskTrace } from './testing/disk-trace.ts';
-import { cutPower, type PowerCutOptions } from './testing/power-cut.ts';
-import { canTrace } from './testing/strace.ts';
+import { cutPower, type PowerCutOptions, type PowerCutReport } from './testing/power-cut.ts';
+import { canTrace, straceMissing, straceRequired, traceNode } from './testing/strace.ts';
 
 const isTraceable = canTrace();
-const cuts = Number(process.env.POWER_CUTS ?? 100);
-const seed = Number(process.env.POWER_CUT_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const cuts = numberFrom('POWER_CUTS', 100, 1);
+const seed = numberFrom('POWER_CUT_SEED', Math.floor(Math.random() * 2 ** 31), 0);
+
+/** Of the environment. No cuts, or NaN of them, would find nothing wrong. */
+function numberFrom(name: string, otherwise: number, least: number): number {
+  const text = process.env[name];
+  if (text === undefined) return otherwise;
+  const number = text.trim() === '' ? Number.NaN : Number(text);
+  if (Number.isSafeInteger(number) && number >= least) return number;
+  throw new Error(`${name}=${text} is not a whole number from ${least} on`);
+}
+
+/** False where the test ends here. */
+function mayTrace(t: TestContext): boolean {
+  if (isTraceable) return true;
+  if (straceRequired) assert.fail(straceMissing);
+  t.skip(straceMissing);
+  return false;
+}
+
+/** Prints the seed first, so that it is known of a run that never comes to its report. */
+async function run(t: TestContext, options: PowerCutOptions): Promise<PowerCutReport> {
+  console.log(`${t.name}: POWER_CUT_SEED=${options.seed}`);
+  const report = await cutPower(options);
+  const { failures, ...numbers } = report;
+  t.diagnostic(`${failures.length} failures: ${JSON.stringify(numbers)}`);
+  return report;
+}
 
 async function cutAll(t: TestContext, options: Partial<PowerCutOptions>): Promise<void> {
-  if (!isTraceable) {
-    t.diagnostic('strace is not here or may not trace: only the parts of the test are tested');
-    return;
-  }
-  const { failures, ...report } = await cutPower({
+  if (!mayTrace(t)) return;
+  const all: PowerCutOptions = {
     seed,
     scenario: 'one',
     commits: 200,
@@ -27,9 +54,21 @@ async function cutAll(t: TestContext, options: Partial<PowerCutOptions>): Promis
     seconds: 2,
     secondCuts: Math.ceil(cuts / 8),
     ...options,
-  });
-  t.diagnostic(`seed ${seed}: ${JSON.stringify(report)}`);
-  assert.deepEqual(failures, [], `repeat it with --again ${report.folder}`);
+  };
+  const { failures, folder, ...report } = await run(t, all);
+  assert.deepEqual(failures, [], `repeat it with --again ${folder}`);
+  assertTested(report, all);
+}
+
+/** That nothing was found says something only where something was looked at. */
+function assertTested(
+  report: Pick<PowerCutReport, 'cuts' | 'secondCuts' | 'acked'>,
+  { cuts, seconds = 0, secondCuts = 0, commits, scenario }: PowerCutOptions,
+): void {
+  assert.equal(report.cuts, cuts, 'cuts that were checked');
+  assert.equal(report.secondCuts, seconds * secondCuts, 'second cuts that were checked');
+  // Who is killed has not acknowledged all.
+  if (scenario !== 'killed') assert.equal(report.acked, commits, 'acknowledged commits');
 }
 
 test('one process', (t) => cutAll(t, { scenario: 'one' }));
@@ -40,18 +79,39 @@ test('a directory that is being made', (t) =>
   cutAll(t, { commits: 2, fromTheStart: true, seconds: 0 }));
 
 test('the test finds it when syncs are missing', async (t) => {
-  if (!isTraceable) return;
+  if (!mayTrace(t)) return;
   const options = {
     seed,
     scenario: 'one',
     commits: 100,
     cuts: 60,
     lostSyncsPerMille: 500,
+    isKept: false,
   } as const;
-  const { failures } = await cutPower({ ...options, isKept: false });
-  t.diagnostic(`${failures.length} failures of 60, such as: ${failures[0]}`);
-  assert.ok(failures.length > 0);
+  const report = await run(t, options);
+  assert.ok(report.failures.length > 0);
+  assertTested(report, options);
 });
+
+test('a traced program that does not end is killed', async (t) => {
+  if (!mayTrace(t)) return;
+  const folder = mkdtempSync(path.join(tmpdir(), 'power-cut-late-'));
+  try {
+    const file = path.join(folder, 'pid');
+    const program = `fs.writeFileSync(${JSON.stringify(file)}, \`\${process.pid}\`); setInterval(() => {}, 1000)`;
+    // Long enough for it to begin, also where others use the machine.
+    await assert.rejects(traceNode(['-e', program], path.join(folder, 'trace'), 4000), /not ended/);
+    assert.ok(!isRunning(readFileSync(file, 'utf8')));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+/** A zombie, which nobody may wait for in a container, runs no more. */
+function isRunning(pid: string): boolean {
+  const status = `/proc/${pid}/status`;
+  return existsSync(status) && !/^State:\s+[ZX]/m.test(readFileSync(status, 'utf8'));
+}
 
 const hex = (text: string): string => text.replace(/./gs, (one) => `\\x${hexOf(one)}`);
 const hexOf = (one: string): string => one.charCodeAt(0).toString(16).padStart(2, '0');

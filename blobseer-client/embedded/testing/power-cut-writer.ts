@@ -9,6 +9,7 @@ import { openSync, writeSync } from 'node:fs';
 import { SeededRandom } from '../../testing/seeded-random.ts';
 import { openTables, planCommit, type Tables, writeCommit } from './power-cut-plan.ts';
 import { openStore } from './power-cut-store.ts';
+import { allSettled } from './settled.ts';
 
 export interface WriterOptions {
   readonly directory: string;
@@ -98,7 +99,7 @@ async function commitUndone(
 
 async function writeAll(options: WriterOptions): Promise<void> {
   if (options.writers.length === 1) return write(options);
-  await Promise.all(
+  await allSettled(
     options.writers.map(async (writer) => {
       const child = fork(import.meta.filename, [JSON.stringify({ ...options, writers: [writer] })]);
       const [status, signal] = await once(child, 'exit');

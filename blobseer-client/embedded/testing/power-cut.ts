@@ -3,33 +3,21 @@
  * a power cut at that moment could have left it, and opened. Some of those disks are opened by writers under strace
  * again, and the power is cut a second time, most often while they recover.
  */
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { SeededRandom } from '../../testing/seeded-random.ts';
+import { Checker } from './checker-process.ts';
 import { type Cut, cutModes, type DiskImage, imageAt } from './disk-image.ts';
 import { type DiskTrace, readDiskTrace } from './disk-trace.ts';
-import type { CheckReply, CheckRequest, NumberedCommit } from './power-cut-checker.ts';
+import type { NumberedCommit } from './power-cut-checker.ts';
 import type { WriterOptions } from './power-cut-writer.ts';
+import { RunFolders } from './run-folders.ts';
+import { allSettled } from './settled.ts';
 import { traceNode } from './strace.ts';
 
 const writerProgram = path.join(import.meta.dirname, 'power-cut-writer.js');
-const checkerProgram = path.join(import.meta.dirname, 'power-cut-checker.js');
-/** Disks are opened where syncs cost nothing. */
-const memoryFolder = '/dev/shm';
 /** In the folder of a run: its PowerCutOptions. */
 const optionsFile = 'options.json';
-const checkTimeoutMs = 30_000;
 const checkers = 2;
 /** A writer's first number in the second generation; the first has smaller ones. */
 const secondWriters = 100;
@@ -51,7 +39,7 @@ export interface PowerCutOptions {
   readonly fromTheStart?: boolean;
   /** Syncs that are taken for not made, of 1000: so the test itself is tested. */
   readonly lostSyncsPerMille?: number;
-  /** False: no files are left after failures either. */
+  /** False: no files are left after failures either, nor where the run itself fails. */
   readonly isKept?: boolean;
   /** Only this one, to see a failure again. */
   readonly only?: Cut;
@@ -91,11 +79,20 @@ export function optionsOf(folder: string): PowerCutOptions {
 }
 
 export async function cutPower(options: PowerCutOptions): Promise<PowerCutReport> {
-  const run = new PowerCuts(options);
+  const { again, isKept = true } = options;
+  const folders = new RunFolders(again);
+  // A run that fails for a reason of its own is explained by its traces too.
+  let isToBeKept = isKept;
   try {
-    return await run.run();
+    const report = await new PowerCuts(options, folders).run();
+    isToBeKept &&= report.failures.length > 0;
+    return report;
+  } catch (error) {
+    if (!isKept) throw error;
+    const { message } = error as Error;
+    throw new Error(`${message} (its traces are in ${folders.traces})`, { cause: error });
   } finally {
-    run.remove();
+    folders.remove(isToBeKept);
   }
 }
 
@@ -108,22 +105,14 @@ class PowerCuts {
   private withUnacked = 0;
   private checked = 0;
 
-  constructor(options: PowerCutOptions) {
+  constructor(options: PowerCutOptions, { traces, disks }: RunFolders) {
     this.options = options;
     this.random = new SeededRandom(options.seed, options.scenario.length);
-    this.folder = options.again ?? realpathSync(mkdtempSync(path.join(tmpdir(), 'power-cut-')));
+    this.folder = traces;
+    this.checkFolder = disks;
     if (options.again === undefined) {
       writeFileSync(path.join(this.folder, optionsFile), JSON.stringify(options));
     }
-    const inMemory = existsSync(memoryFolder) ? memoryFolder : this.folder;
-    this.checkFolder = mkdtempSync(path.join(inMemory, 'power-cut-'));
-  }
-
-  remove(): void {
-    const { again, isKept: mayKeep = true } = this.options;
-    const isKept = again !== undefined || (mayKeep && this.failures.length > 0);
-    if (!isKept) rmSync(this.folder, { recursive: true });
-    rmSync(this.checkFolder, { recursive: true, force: true });
   }
 
   async run(): Promise<PowerCutReport> {
@@ -231,10 +220,11 @@ class PowerCuts {
           await this.checkOne(checker, generation, cut, path.join(this.checkFolder, `${number}`));
         }
       } finally {
+        waiting.length = 0; // empty, or this one has failed: then the others need not go on
         await checker.end();
       }
     };
-    await Promise.all(Array.from({ length: checkers }, (_, number) => work(number)));
+    await allSettled(Array.from({ length: checkers }, (_, number) => work(number)));
   }
 
   private async checkOne(
@@ -305,39 +295,3 @@ function throwUnlessSame(trace: DiskTrace, directory: string): void {
     throw new Error(`the trace of ${directory} does not give ${name} as it is`);
   }
 }
-
-/** The process that opens the disks; another one when it has crashed. */
-class Checker {
-  private child: ChildProcess | undefined;
-
-  async check(request: CheckRequest): Promise<CheckReply> {
-    // What LMDB says of a broken database, the reply says too.
-    this.child ??= fork(checkerProgram, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
-    const { child } = this;
-    const stopWaiting = new AbortController();
-    const { signal } = stopWaiting;
-    const timer = setTimeout(() => child.kill('SIGKILL'), checkTimeoutMs);
-    child.send(request);
-    try {
-      const reply = once(child, 'message', { signal }).then(([message]) => message as CheckReply);
-      const death = once(child, 'exit', { signal }).then(([status, by]) => {
-        this.child = undefined;
-        return { problem: `the process that opened it ended with ${by ?? status}` };
-      });
-      return await Promise.race([reply, death.catch(() => never), reply.catch(() => never)]);
-    } finally {
-      clearTimeout(timer);
-      stopWaiting.abort();
-    }
-  }
-
-  async end(): Promise<void> {
-    const { child } = this;
-    if (child === undefined) return;
-    const ended = once(child, 'exit');
-    child.disconnect();
-    await ended;
-  }
-}
-
-const never = new Promise<never>(() => {});

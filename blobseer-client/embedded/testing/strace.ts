@@ -4,6 +4,8 @@
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import { atSignal } from './signals.ts';
 
 /** All by which bytes or names of files can change, and `lseek`, which says where the next `write` goes. */
 const watched = [
@@ -14,22 +16,80 @@ const watched = [
 /** Longer than any write here; strace would leave out what is behind it. */
 const longestStringBytes = 64 * 2 ** 20;
 
-export const canTrace = (): boolean =>
-  spawnSync('strace', ['-f', '--seccomp-bpf', '-o', '/dev/null', 'true']).status === 0;
+/** What .ci/run asks for: where it is set, a test that needs strace fails without it. */
+export const straceRequired = (process.env.REQUIRE_STRACE ?? '') !== '';
+export const straceMissing = 'strace is not here or may not trace';
+
+const traceTimeoutMs = 120_000;
+/** Processes that were killed are gone sooner; but who is to take note of it may not do so. */
+const goneTimeoutMs = 2000;
+
+/** Stops the program at watched calls alone: several times as fast, but not known to every strace. */
+const onlyWatched = ['--seccomp-bpf'];
+let found: readonly string[] | undefined;
+
+/** The options by which strace works here; undefined where it does not. */
+function workingOptions(): readonly string[] | undefined {
+  found ??= [onlyWatched, []].find((options) => {
+    const args = ['-f', ...options, '-e', 'trace=openat', '-o', '/dev/null', 'true'];
+    return spawnSync('strace', args).status === 0;
+  });
+  return found;
+}
+
+export const canTrace = (): boolean => workingOptions() !== undefined;
 
 /** Runs a Node program to its end, however that comes; the trace is in `file`. */
-export async function traceNode(args: readonly string[], file: string): Promise<void> {
+export async function traceNode(
+  args: readonly string[],
+  file: string,
+  timeoutMs = traceTimeoutMs,
+): Promise<void> {
+  const options = workingOptions();
+  if (options === undefined) throw new Error(straceMissing);
   const child = spawn(
     'strace',
     [
-      ...['-f', '-y', '-qq', '-xx', '--seccomp-bpf', '-s', `${longestStringBytes}`, '-o', file],
+      ...['-f', '-y', '-qq', '-xx', ...options, '-s', `${longestStringBytes}`, '-o', file],
       ...['-e', `trace=${watched}`, process.execPath, ...args],
     ],
     // Writes through io_uring would not be seen.
-    { stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, UV_USE_IO_URING: '0' } },
+    {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, UV_USE_IO_URING: '0' },
+      // Its own process group, by which it can be killed with all that it traces.
+      detached: true,
+    },
   );
-  const [status, signal] = await once(child, 'exit');
-  if (status !== 0) throw new Error(`the traced program ended with ${status ?? signal}`);
+  let isLate = false;
+  const timer = setTimeout(() => {
+    isLate = true;
+    killGroup(child.pid);
+  }, timeoutMs);
+  const forget = atSignal(() => killGroup(child.pid));
+  try {
+    const [status, signal] = await once(child, 'exit');
+    if (isLate) throw new Error(`the traced program had not ended after ${timeoutMs / 1000} s`);
+    if (status !== 0) throw new Error(`the traced program ended with ${status ?? signal}`);
+  } catch (error) {
+    // Without strace the programs would go on.
+    for (let waitedMs = 0; killGroup(child.pid) && waitedMs < goneTimeoutMs; waitedMs += 10) {
+      await delay(10);
+    }
+    throw error;
+  } finally {
+    clearTimeout(timer);
+    forget();
+  }
+}
+
+/** False where nobody is left in it. */
+function killGroup(leader: number | undefined): boolean {
+  try {
+    return leader !== undefined && process.kill(-leader, 'SIGKILL');
+  } catch {
+    return false;
+  }
 }
 
 /**
