@@ -122,7 +122,6 @@ function traceOf(...lines: readonly string[]): DiskTrace {
   return readDiskTrace(Buffer.from(text), {
     directory: '/d',
     logFile: '/log',
-    namesDurable: (line) => line === 'opened',
   });
 }
 
@@ -133,7 +132,7 @@ const text = (disk: DiskImage, name: string): string | undefined => disk.get(nam
 
 const opened = [
   '1 openat(AT_FDCWD<«/»>, "«/d/a»", O_RDWR|O_CREAT, 0664) = 5<«/d/a»>',
-  '1 write(3<«/log»>, "«opened\n»", 7) = 7',
+  '1 fsync(4<«/d»>) = 0',
 ];
 
 test('offsets: given, of the descriptor, of the end; descriptors belong to processes', () => {
@@ -150,6 +149,7 @@ test('offsets: given, of the descriptor, of the end; descriptors belong to proce
     '1 openat(AT_FDCWD<«/»>, "«/elsewhere»", O_WRONLY) = 5<«/elsewhere»>',
     '1 write(5<«/elsewhere»>, "«no»", 2) = 2',
     '9 ftruncate(5<«/d/a»>, 11) = 0',
+    '1 write(3<«/log»>, "«opened\n»", 7) = 7',
   );
   assert.equal(text(image(trace, trace.end, 'all'), 'a'), 'one123Twoen');
   assert.equal(text(image(trace, trace.end, 'none'), 'a'), '');
@@ -177,7 +177,7 @@ test('durable: what had ended before a sync began that has ended, and synchronou
   assert.equal(text(image(trace, 19, 'all'), 'a'), '123', 'amid the write');
 });
 
-test('names: durable by a sync of their directory, or once the program says so', () => {
+test('names: durable by a sync of their directory', () => {
   const trace = traceOf(
     ...opened,
     '1 openat(AT_FDCWD<«/»>, "«/d/j/new»", O_RDWR|O_CREAT, 0664) = 7<«/d/j/new»>',

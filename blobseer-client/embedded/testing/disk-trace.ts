@@ -56,8 +56,6 @@ export interface TraceOptions {
   readonly logFile: string;
   /** The files below the directory when the program began. */
   readonly before?: ReadonlyMap<string, Buffer>;
-  /** The line of the log with which all names until then count as durable. */
-  readonly namesDurable?: (text: string) => boolean;
   /** Asked for each sync of a file: true where it shall count as not made. */
   readonly isSyncLost?: () => boolean;
 }
@@ -342,11 +340,6 @@ class TraceReader {
         [naming],
         this.syncs.filter((sync) => sync.file === undefined && sync.directory === folder),
       );
-    }
-    const opened = this.log.find(({ text }) => this.options.namesDurable?.(text))?.began;
-    for (const naming of this.namings) {
-      if (opened !== undefined && naming.ended < opened)
-        naming.durable = Math.min(naming.durable, opened);
     }
   }
 }

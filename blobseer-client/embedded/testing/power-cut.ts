@@ -35,7 +35,7 @@ export interface PowerCutOptions {
   readonly seconds?: number;
   readonly secondCuts?: number;
   readonly secondCommits?: number;
-  /** Also while the directory is made; the names of files may be lost then. */
+  /** Also while the directory is made. */
   readonly fromTheStart?: boolean;
   /** Syncs that are taken for not made, of 1000: so the test itself is tested. */
   readonly lostSyncsPerMille?: number;
@@ -173,7 +173,6 @@ class PowerCuts {
       directory,
       logFile,
       before,
-      namesDurable: (text) => text.startsWith('opened '),
       isSyncLost: () => this.random.chance((this.options.lostSyncsPerMille ?? 0) / 1000),
     });
     // A thread that was killed within a write may have written or not: the trace does not say.
