@@ -89,15 +89,17 @@ test(
 );
 
 test(
-  'where links cannot be had LMDB makes its file itself; where the disk fails it does not',
+  'where links cannot be had it is made in its place; where the disk fails it is not',
   withDirectory((directory, file) => {
     const failing = (code: string) => () => {
       throw Object.assign(new Error(code), { code, syscall: 'link' });
     };
     const make = (unnamed: string) => writeFileSync(unnamed, whole);
-    prepareDatabaseFile({ file, make, link: failing('EPERM') });
     assert.throws(() => prepareDatabaseFile({ file, make, link: failing('EIO') }), /EIO/);
     assert.deepEqual(readdirSync(directory), []);
+    prepareDatabaseFile({ file, make, link: failing('EPERM') });
+    assert.deepEqual(readdirSync(directory), ['a.mdb']);
+    assert.deepEqual(readFileSync(file), whole);
   }),
 );
 

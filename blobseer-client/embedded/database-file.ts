@@ -26,7 +26,7 @@ const headBytes = pageBytesAt + 4;
 const smallestPageBytes = 256;
 const largestPageBytes = 64 * 2 ** 10;
 
-/** A link that fails for another reason than these cannot be had here: LMDB makes its file as it does. */
+/** A link that fails for another reason than these cannot be had here: the file is made in its place. */
 const linkFailures = ['ENOENT', 'EIO', 'ENOSPC', 'EDQUOT', 'EROFS'];
 
 export interface DatabaseFileOptions {
@@ -37,13 +37,9 @@ export interface DatabaseFileOptions {
   readonly link?: (from: string, to: string) => void;
 }
 
-/**
- * The file is there, its name is durable, and LMDB can open it; or there is none, and LMDB has to make it. Throws `corrupt` for
- * what is no database.
- */
+/** The file is there, its name is durable, and LMDB can open it. Throws `corrupt` for what is no database. */
 export function prepareDatabaseFile({ file, make, link = linkSync }: DatabaseFileOptions): void {
   if (!existsSync(file)) makeNamed(file, make, link);
-  if (!existsSync(file)) return;
   removeUnnamed(file);
   refuseDamaged(file);
   const directory = path.dirname(path.resolve(file));
@@ -71,6 +67,7 @@ function makeNamed(
     if (existsSync(file)) return;
     const { syscall } = error as NodeJS.ErrnoException;
     if (syscall !== 'link' || linkFailures.includes(errorCode(error) ?? '')) throw error;
+    make(file);
   } finally {
     for (const left of [unnamed, `${unnamed}-lock`]) rmSync(left, { force: true });
   }
