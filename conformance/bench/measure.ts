@@ -47,7 +47,12 @@ export async function measureLoad(
   pace: Pace,
 ): Promise<Measurement> {
   const job: LoadJob = { target: server.target, plan, connections, ...pace };
-  const child = fork(loadProgram, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  // Linux shares the processors between sessions before processes (sched_autogroup): a server in the
+  // generator's own session, as some are, would have another share than one in a session of its own.
+  const child = fork(loadProgram, {
+    detached: true,
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
   const exited = once(child, 'exit');
   let stop: (() => Usage) | undefined;
   let ended: { readonly result: LoadResult; readonly usage: Usage | undefined } | undefined;
