@@ -60,11 +60,28 @@ export class PackedRows {
     this.places[place + 1] = this.length;
   }
 
-  /** The first `length` bytes are the value of the key added last. */
-  addValue(bytes: Uint8Array, length: number): void {
-    this.add(this.valueSource.of(bytes), 0, length);
+  /** Bytes [start, end) are the value of the key added last. */
+  addValue(bytes: Uint8Array, start: number, end: number): void {
+    this.add(this.valueSource.of(bytes), start, end - start);
     this.places[placesPerRow * this.rows + 2] = this.length;
     this.rows += 1;
+  }
+
+  /** Rows [from, to) of another, which are one piece there. */
+  addRows(source: PackedRows, from: number, to: number): void {
+    if (from >= to) return;
+    const start = source.keyStart(from);
+    const end = source.valueEnd(to - 1);
+    if (this.length + end - start > this.bytes.length) this.grow(end - start);
+    source.bytes.copy(this.bytes, this.length, start, end);
+    while (this.places.length < placesPerRow * (this.rows + to - from)) this.growPlaces();
+    const moved = this.length - start;
+    let place = placesPerRow * this.rows;
+    for (let at = placesPerRow * from; at < placesPerRow * to; at += 1) {
+      this.places[place++] = source.places[at]! + moved;
+    }
+    this.length += end - start;
+    this.rows += to - from;
   }
 
   /** Leaves the last bytes of a row's value out. */

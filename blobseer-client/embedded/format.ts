@@ -4,12 +4,13 @@
  *
  * 1  the first release's
  * 2  bytes of inline pages beside their address (inline-pages.ts); no record of a blob that has its first version only
+ * 3  rows of versions in their entries (the gateway's namespace/version-rows.ts)
  */
 import { BlobSeerError } from '../errors.ts';
 import type { Store } from '../store.ts';
 
 /** Rises with every change of the records or of the directory that an older program would misread. */
-export const formatVersion = 2;
+export const formatVersion = 3;
 const formatKey = Buffer.from('format');
 const kindKey = Buffer.from('engine');
 

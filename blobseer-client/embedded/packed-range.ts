@@ -34,7 +34,7 @@ export class PackedRange {
         encode() {
           throw new TypeError('this handle only reads');
         },
-        decode: (bytes: Uint8Array, length: number) => this.rows.addValue(bytes, length),
+        decode: (bytes: Uint8Array, length: number) => this.rows.addValue(bytes, 0, length),
       },
     };
     this.database = root.openDB<void, Uint8Array>(name, options);

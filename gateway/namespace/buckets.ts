@@ -184,10 +184,9 @@ export class Buckets {
 
   /** The caller sees to the uploads. */
   remove(transaction: Transaction, id: number): boolean {
-    const { tables } = this.context;
+    const { tables, versionRows } = this.context;
     const bucket = this.expect(id);
-    const range = { start: bucketKey(id), end: bucketEnd(id), limit: 1 };
-    if (tables.versions.keys(range).length > 0) return false;
+    if (versionRows.hasSome(bucketKey(id), bucketEnd(id))) return false;
     this.looked = undefined;
     transaction.remove(tables.buckets, Buffer.from(bucket.name));
     transaction.remove(tables.bucketsById, bucketKey(id));

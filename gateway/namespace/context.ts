@@ -5,6 +5,7 @@ import { NamespaceError } from './errors.ts';
 import type { Owners } from './owners.ts';
 import type { Tables } from './tables.ts';
 import type { Usages } from './usages.ts';
+import type { VersionRows } from './version-rows.ts';
 
 /** The two things the namespace wants of a BlobSeer. */
 export type Storage = Pick<BlobSeer, 'store' | 'bury'>;
@@ -13,6 +14,7 @@ export interface Context {
   readonly store: Store;
   readonly tables: Tables;
   readonly owners: Owners;
+  readonly versionRows: VersionRows;
   readonly usages: Usages;
   readonly clock: Pick<Clock, 'randomBytes'>;
   readonly bury: BlobSeer['bury'];

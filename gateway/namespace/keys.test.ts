@@ -4,12 +4,15 @@ import fc from 'fast-check';
 import { maxTableKeyBytes } from '../../blobseer-client/index.ts';
 import {
   birthBytes,
+  bucketKey,
   decodeBirth,
   encodeBirth,
   endOfKey,
+  entryBound,
   entryKey,
   escapeKey,
   isStorableKey,
+  justAfter,
   keyOf,
   keyPrefix,
   rowKeysOf,
@@ -54,6 +57,35 @@ test('escaping keeps order and is undone', () => {
       assert.deepEqual(Buffer.from(keyOf(withTail(keyPrefix(7, a), Buffer.alloc(8)), 8)), a);
     }),
   );
+});
+
+test('a bound among rows is one among entries, but for the key that it lies amid', () => {
+  const tail = Buffer.from([0, 1, 0, 0, 2, 255, 0, 1]);
+  const boundArb = bytesArb.chain((key) => {
+    const prefix = keyPrefix(7, key);
+    const row = withTail(prefix, tail);
+    const begins = prefix.subarray(0, prefix.length - 2);
+    return fc.constantFrom(begins, prefix, endOfKey(prefix), row, justAfter(row));
+  });
+  fc.assert(
+    fc.property(bytesArb, boundArb, fc.integer({ min: -1, max: 1 }), (key, bound, step) => {
+      const birth = Buffer.from(tail);
+      birth[7]! += step;
+      const isBehind = Buffer.compare(withTail(keyPrefix(7, key), birth), bound) >= 0;
+      const { entryRow, isAmidKey } = entryBound(bound);
+      const prefix = keyPrefix(7, key);
+      if (bound.subarray(0, prefix.length).equals(prefix)) {
+        assert.equal(isAmidKey, true);
+        assert.deepEqual(entryRow, entryKey(7, key));
+      } else {
+        assert.equal(Buffer.compare(entryKey(7, key), entryRow) >= 0, isBehind);
+      }
+    }),
+    { numRuns: 1000 },
+  );
+  for (const bound of [Buffer.alloc(0), Buffer.from([0]), bucketKey(7)]) {
+    assert.deepEqual(entryBound(bound), { entryRow: bound, isAmidKey: false });
+  }
 });
 
 test('a successor is behind all that begins alike, and before all else that is', () => {

@@ -130,6 +130,27 @@ export function keyPrefix(bucketId: number, key: Buffer): Buffer {
   return bytes;
 }
 
+/**
+ * Writes what `keyPrefix` makes of an entry's row key, bytes [start, end), to the beginning of `target`; returns
+ * its length. Byte by byte, as a native call takes longer.
+ */
+export function writeRowPrefix(
+  target: Buffer,
+  entryRow: Buffer,
+  start: number,
+  end: number,
+): number {
+  let length = 0;
+  for (let at = start; at < end; at += 1) {
+    const byte = entryRow[at]!;
+    target[length++] = byte;
+    if (byte === 0 && at >= start + bucketIdBytes) target[length++] = 1;
+  }
+  target[length++] = 0;
+  target[length++] = 0;
+  return length;
+}
+
 /** `entryKey` and `keyPrefix` of a key, where it can be stored: every request for an object has one. */
 export function rowKeysOf(
   bucketId: number,
@@ -173,6 +194,24 @@ export function withNumber(prefix: Uint8Array, number: number): Buffer {
   bytes.set(prefix);
   bytes.writeUInt16BE(number, prefix.length);
   return bytes;
+}
+
+/** A bound among rows whose key is escaped, as one among entries. */
+export interface EntryBound {
+  /** The row key of the first entry at or behind it. */
+  readonly entryRow: Buffer;
+  /** It lies amid the rows of one key: of that key's entry only its birth tells where it belongs. */
+  readonly isAmidKey: boolean;
+}
+
+export function entryBound(bound: Buffer): EntryBound {
+  let terminator = bound.indexOf(0, bucketIdBytes);
+  while (terminator >= 0 && bound[terminator + 1] === 1) {
+    terminator = bound.indexOf(0, terminator + 2);
+  }
+  const isAmidKey = terminator >= 0;
+  const key = unescapeKey(bound.subarray(bucketIdBytes, isAmidKey ? terminator : bound.length));
+  return { entryRow: Buffer.concat([bound.subarray(0, bucketIdBytes), key]), isAmidKey };
 }
 
 /** The last `length` bytes of a row key: a birth or an upload id. */

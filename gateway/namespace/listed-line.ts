@@ -6,7 +6,7 @@ import { birthBytes } from './keys.ts';
 import type { ListedObject } from './namespace.ts';
 import type { Owners } from './owners.ts';
 import { checkFormat, decoding } from './rows.ts';
-import { Head } from './version-records.ts';
+import { Head, readIsWhole } from './version-records.ts';
 
 const nullId = spanOf(Buffer.from(nullVersionId));
 
@@ -47,8 +47,10 @@ export class ListedLine extends Head implements ListedObject {
   // Made once: a function for each line is felt.
   private readonly entry = () => {
     const { reader } = this;
-    checkFormat('entries', reader);
-    this.read(reader, reader.buffer, reader.skip(birthBytes), this.owners);
+    const isWhole = readIsWhole(reader);
+    const birthAt = reader.skip(birthBytes);
+    if (isWhole) checkFormat('versions', reader);
+    this.read(reader, reader.buffer, birthAt, this.owners);
   };
 
   /** Its birth is the end of its row key, which lies in front of the value. */

@@ -67,7 +67,7 @@ export class ObjectListing {
     const within = this.behindVersion(bucketId, query);
     const bounds = pageBounds(bucketId, query, escapedLayout, within);
     if (bounds === undefined) return { ...emptyPage, lastVersionId: '' };
-    const { tables, owners } = this.context;
+    const { versionRows, owners } = this.context;
     const line = new ListedLine(owners);
     const { key } = line;
     // The newest version of a key is the first of its rows, unless the page starts amid them.
@@ -79,7 +79,7 @@ export class ObjectListing {
       end: bounds.end,
       prefix: bounds.prefix,
       delimiter: bounds.delimiter,
-      table: tables.versions,
+      table: versionRows,
       limit: query.limit,
       key,
       moveKey: (rows, row) => keyBeforeTail(rows, row, birthBytes, key),
@@ -119,10 +119,10 @@ export class ObjectListing {
   }
 
   private nullBirth(bucketId: number, key: Buffer, prefix: Buffer): Buffer | undefined {
-    const { nulls, versions } = this.context.tables;
-    const older = nulls.get(entryKey(bucketId, key));
+    const { tables, versionRows } = this.context;
+    const older = tables.nulls.get(entryKey(bucketId, key));
     if (older !== undefined) return older;
-    const newest = versions.range({ start: prefix, end: endOfKey(prefix), limit: 1 })[0];
+    const newest = versionRows.range({ start: prefix, end: endOfKey(prefix), limit: 1 })[0];
     if (newest === undefined || !versionFlags(newest.value).isNull) return undefined;
     return tailOf(newest.key, birthBytes);
   }
@@ -130,7 +130,7 @@ export class ObjectListing {
   /** The key itself, as bytes, where it has a version before `bound`; else undefined. */
   private newerThan(bucketId: number, key: string, bound: Buffer): Buffer | undefined {
     const bytes = Buffer.from(key);
-    const range = { start: keyPrefix(bucketId, bytes), end: bound, limit: 1 };
-    return this.context.tables.versions.keys(range).length > 0 ? bytes : undefined;
+    const { versionRows } = this.context;
+    return versionRows.hasSome(keyPrefix(bucketId, bytes), bound) ? bytes : undefined;
   }
 }

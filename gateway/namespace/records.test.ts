@@ -11,7 +11,15 @@ import type { Acl, Bucket, Checksum } from './namespace.ts';
 import { Owners } from './owners.ts';
 import { decodeBucket, decodePart, encodeBucket, encodePart } from './records.ts';
 import { MemoryStore } from './testing/memory-store.ts';
-import { decodeVersion, encodeVersion, entryOf, maxInline, versionOf } from './version-records.ts';
+import {
+  decodeEntry,
+  decodeVersion,
+  encodeVersion,
+  headEntry,
+  maxInline,
+  versionOf,
+  wholeEntry,
+} from './version-records.ts';
 
 const birth = Buffer.from([255, 255, 255, 255, 255, 1, 255, 255]);
 const random = Buffer.from([1, 2, 3, 4]);
@@ -19,7 +27,7 @@ const random = Buffer.from([1, 2, 3, 4]);
 function lineOf(entry: Buffer, owners: Owners): ListedLine {
   const rows = new PackedRows();
   rows.addKey(Buffer.from('in front'), 0, 8);
-  rows.addValue(entry, entry.length);
+  rows.addValue(entry, 0, entry.length);
   const line = new ListedLine(owners);
   line.readEntry(rows, 0);
   return line;
@@ -28,7 +36,7 @@ function lineOf(entry: Buffer, owners: Owners): ListedLine {
 async function encoded(draft = draftOf(70_000)) {
   const store = new MemoryStore();
   const owners = new Owners(store.table('owners'));
-  const version = await store.commit((t) => encodeVersion(t, draft, birth, random, owners));
+  const version = await store.commit((t) => encodeVersion(t, draft, random, owners));
   return { ...version, owners };
 }
 
@@ -110,23 +118,29 @@ test('ETags and checksums come back, regular or odd', () => {
   }
 });
 
-test('a small object takes some 130 bytes in version row and entry together', async () => {
-  const { value, entry } = await encoded(
+test('a small object takes less than 100 bytes', async () => {
+  const { value } = await encoded(
     draftOf(70_000, 1, {
       headers: { system: { 'content-type': 'binary/octet-stream' }, user: {} },
       checksum: { algorithm: 'CRC64NVME', type: 'FULL_OBJECT', value: 'AAAAAAAAAAA=' },
     }),
   );
-  assert.ok(value.length + entry.length <= 150, `${value.length} + ${entry.length}`);
+  const { length } = wholeEntry(value, birth);
+  assert.ok(length < 100, `${length}`);
 });
 
-test('an entry made of a version row is the one made with it', async () => {
-  const { value, entry, owners } = await encoded();
-  assert.deepEqual(entryOf(value, birth, owners), entry);
+test('an entry answers the same be the row in it, or its head', async () => {
+  const { value, owners } = await encoded();
   const version = decodeVersion(value, 'k', birth, owners);
-  const line = lineOf(entry, owners);
-  assert.equal(String(line.versionId), version.versionId);
-  assert.equal(line.ownerId, ownerId);
+  const entries = { whole: wholeEntry(value, birth), head: headEntry(value, birth, owners) };
+  for (const entry of Object.values(entries)) {
+    const line = lineOf(entry, owners);
+    assert.equal(String(line.versionId), version.versionId);
+    assert.equal(line.ownerId, ownerId);
+    assert.equal(line.etag, version.etag);
+  }
+  assert.deepEqual(decodeEntry(entries.whole), { birth, row: value });
+  assert.deepEqual(decodeEntry(entries.head), { birth, row: undefined });
   assert.equal(version.sequence, 254, 'the inverse of the 6 bytes in front');
 });
 
@@ -158,7 +172,7 @@ test('what was written is answered as it will be read', async () => {
 });
 
 test('a damaged row, or one of a later release, is an error that names its table', async () => {
-  const { value, entry, owners } = await encoded();
+  const { value, owners } = await encoded();
   for (let length = 0; length < value.length; length += 1) {
     const cut = value.subarray(0, length);
     assert.throws(() => decodeVersion(cut, 'k', birth, owners), {
@@ -167,10 +181,16 @@ test('a damaged row, or one of a later release, is an error that names its table
       message: /versions/,
     });
   }
+  const entry = wholeEntry(value, birth);
+  for (let length = 0; length < 1 + birth.length; length += 1) {
+    const cut = entry.subarray(0, length);
+    assert.throws(() => lineOf(cut, owners), { kind: 'corrupt', message: /entries/ });
+  }
   const later = Buffer.from(entry);
-  later[0] = 2;
-  const kind = { kind: 'corrupt', message: /format 2/ };
+  later[0] = 3;
+  const kind = { kind: 'corrupt', message: /format 3/ };
   assert.throws(() => lineOf(later, owners), kind);
+  assert.throws(() => decodeEntry(later), kind);
   assert.throws(() => decodePart(encodePart(partOf(1, 1)).subarray(0, 9), 1), { kind: 'corrupt' });
 });
 

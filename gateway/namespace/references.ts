@@ -3,7 +3,7 @@
  * and of a part whose extents no version has taken over. Rows are taken in batches; `check` walks
  * them without an await, so that on a served directory too they are all of one view.
  */
-import type { Row, SnapshotRef, Table } from '../../blobseer-client/index.ts';
+import type { Row, SnapshotRef } from '../../blobseer-client/index.ts';
 import type { Context } from './context.ts';
 import { encodeUploadId, uploadIdBytes } from './ids.ts';
 import { birthBytes, bucketIdBytes, justAfter, keyOf, tailOf } from './keys.ts';
@@ -11,6 +11,7 @@ import { ownsReferences } from './leftovers.ts';
 import { partSnapshots } from './records.ts';
 import { chunkRows } from './version-chunks.ts';
 import { decodeExtentChunk, decodeVersion } from './version-records.ts';
+import type { VersionRows } from './version-rows.ts';
 
 const batchRows = 200;
 
@@ -20,7 +21,7 @@ export interface Reference {
 }
 
 export function* references(context: Context): Iterable<Reference> {
-  for (const row of allRows(context.tables.versions)) yield* ofVersion(context, row);
+  for (const row of allRows(context.versionRows)) yield* ofVersion(context, row);
   for (const { key, value } of allRows(context.tables.parts)) {
     if (!ownsReferences(context, key)) continue;
     const uploadId = encodeUploadId(key.subarray(0, uploadIdBytes));
@@ -42,7 +43,7 @@ function* ofVersion(context: Context, row: Row): Iterable<Reference> {
   }
 }
 
-function* allRows(table: Table): Iterable<Row> {
+function* allRows(table: Pick<VersionRows, 'range'>): Iterable<Row> {
   let start: Buffer | undefined;
   for (;;) {
     const rows = table.range({ ...(start && { start }), limit: batchRows });

@@ -17,7 +17,7 @@ const seekBatchRows = 2;
 const maxRowsPerLine = 3;
 
 export interface RollUp {
-  readonly table: Table;
+  readonly table: Pick<Table, 'packed'>;
   /** First row key. */
   readonly start: Buffer;
   /** Exclusive. All rows of [start, end) have a key with `prefix`. */

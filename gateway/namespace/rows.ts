@@ -6,6 +6,7 @@ import { ByteReader, ByteWriter } from './bytes.ts';
 import { NamespaceError } from './errors.ts';
 
 export const format = 1;
+const formats: readonly number[] = [format];
 
 /** Turns what a damaged row does to a reader into an error that names the table. */
 export function decoding<T>(what: string, read: () => T): T {
@@ -26,12 +27,14 @@ export function openRow(what: string, value: Buffer): ByteReader {
   return reader;
 }
 
-/** The same with a reader that stands before it. */
-export function checkFormat(what: string, reader: ByteReader): void {
-  const found = reader.remaining === 0 ? 'none' : reader.u8();
-  if (found !== format) {
-    throw new NamespaceError('corrupt', `row of ${what} has format ${found}, known is ${format}`);
+/** The same with a reader that stands before it; returns the format, one of those that are known. */
+export function checkFormat(what: string, reader: ByteReader, known = formats): number {
+  const found = reader.remaining === 0 ? undefined : reader.u8();
+  if (found === undefined || !known.includes(found)) {
+    const text = `row of ${what} has format ${found ?? 'none'}, known is ${known.join(' and ')}`;
+    throw new NamespaceError('corrupt', text);
   }
+  return found;
 }
 
 export function newRow(): ByteWriter {

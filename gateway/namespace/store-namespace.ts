@@ -44,14 +44,19 @@ import { openTables } from './tables.ts';
 import { Uploads } from './uploads.ts';
 import { Usages } from './usages.ts';
 import { Users } from './users.ts';
+import { maxRowBytesInEntry, VersionRows } from './version-rows.ts';
 import { Versions } from './versions.ts';
 
-/** Opens (on first use: makes) the namespace in a BlobSeer's store. Call it once per process. */
+/**
+ * Opens (on first use: makes) the namespace in a BlobSeer's store. Call it once per process. A limit of 0 makes
+ * it write as the releases did before there were rows in entries.
+ */
 export function openNamespace(
   blobseer: Storage,
   clock: Pick<Clock, 'randomBytes'> = systemClock,
+  rowBytesInEntry = maxRowBytesInEntry,
 ): Namespace {
-  return new StoreNamespace(blobseer, clock);
+  return new StoreNamespace(blobseer, clock, rowBytesInEntry);
 }
 
 class StoreNamespace implements Namespace {
@@ -62,9 +67,11 @@ class StoreNamespace implements Namespace {
   private readonly listing: ObjectListing;
   private readonly uploadTable: Uploads;
 
-  constructor(blobseer: Storage, clock: Pick<Clock, 'randomBytes'>) {
+  constructor(blobseer: Storage, clock: Pick<Clock, 'randomBytes'>, rowBytesInEntry: number) {
     const tables = openTables(blobseer.store);
-    const stored = { store: blobseer.store, tables, owners: new Owners(tables.owners) };
+    const owners = new Owners(tables.owners);
+    const versionRows = new VersionRows(tables, owners, rowBytesInEntry);
+    const stored = { store: blobseer.store, tables, owners, versionRows };
     this.context = {
       ...stored,
       usages: new Usages(stored),

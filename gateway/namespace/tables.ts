@@ -14,9 +14,9 @@ export interface Tables {
   readonly counters: Table;
   /** 6 bytes of a hash -> the owner id they stand for in entries and versions. */
   readonly owners: Table;
-  /** What a listing answers for a key whose current version is an object; no row otherwise. */
+  /** For a key whose current version is an object: its row, or what a listing answers of it. No row otherwise. */
   readonly entries: Table;
-  /** Every version and delete marker, newest first within a key. */
+  /** Every version and delete marker that is not in its entry, newest first within a key. */
   readonly versions: Table;
   /** Extents and parts of versions that have many, in chunks. */
   readonly versionExtents: Table;

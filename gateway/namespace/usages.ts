@@ -47,9 +47,9 @@ export interface UploadPlace {
 }
 
 export class Usages {
-  private readonly context: Pick<Context, 'store' | 'tables' | 'owners'>;
+  private readonly context: Pick<Context, 'store' | 'tables' | 'owners' | 'versionRows'>;
 
-  constructor(context: Pick<Context, 'store' | 'tables' | 'owners'>) {
+  constructor(context: Pick<Context, 'store' | 'tables' | 'owners' | 'versionRows'>) {
     this.context = context;
   }
 
@@ -143,8 +143,8 @@ export class Usages {
   }
 
   private versionsFrom(start: Buffer, ownerId: string): Slice {
-    const { tables, owners } = this.context;
-    const rows = tables.versions.range({ start, limit: sliceVersions });
+    const { versionRows, owners } = this.context;
+    const rows = versionRows.range({ start, limit: sliceVersions });
     const sizes = rows.map(({ key, value }) => {
       const version = decodeHead(value, tailOf(key, birthBytes), owners);
       return version.ownerId === ownerId ? version.size : 0;

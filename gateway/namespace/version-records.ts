@@ -2,17 +2,20 @@
  * The records of versions.
  *
  * Every version row begins with its *head*, the fields a listing answers; behind it stand the fields
- * only GET and HEAD want. An entry is the birth of the current version and a copy of that head, so
- * restoring an entry when an older version becomes current copies bytes and interprets nothing.
+ * only GET and HEAD want. An entry is the birth of the current version and its whole row, or, where
+ * that row is large or lies in the table of versions, a copy of its head (version-rows.ts says when).
+ * Either copies bytes and interprets nothing.
  *
  *   version row  format (1), head, rest
- *   entry        format (1), birth as in the row key (8), head
+ *   entry        format (1): 1, birth as in the row key (8), head
+ *                            2, birth as in the row key (8), version row
  *   head         flags (1), random part of the version id (4, unless null), size, ETag, time (6),
  *                owner, storage class, kind of checksum
  *   rest         digest, headers, tags, ACL (where the flag says so), extents, parts; of either more than `maxInline` only the
  *                number, and the items in rows of their own, `chunkItems` to a row
  *
- * `format` is raised when a layout changes; a reader refuses what it does not know.
+ * `format` is raised when a layout changes; a reader refuses what it does not know. Format 2 of entries
+ * came with format 3 of directories.
  */
 import type { Transaction } from '../../blobseer-client/index.ts';
 import { ByteReader, type ByteWriter, noBytes, Span } from './bytes.ts';
@@ -42,9 +45,12 @@ import { encodeVersionId, nullVersionId, versionRandomBytes, writeVersionId } fr
 import { birthBytes, decodeBirth } from './keys.ts';
 import type { Checksum, Extent, ObjectPart, ObjectVersion, VersionDraft } from './namespace.ts';
 import type { Owners } from './owners.ts';
-import { decoding, format, newRow, openRow } from './rows.ts';
+import { checkFormat, decoding, format, newRow, openRow } from './rows.ts';
 
-const entryHeadOffset = 1 + birthBytes;
+/** Of entries that hold a row. */
+const wholeFormat = 2;
+const entryFormats: readonly number[] = [format, wholeFormat];
+export const entryBodyOffset = 1 + birthBytes;
 /** Most extents, and most parts, that stand in the version row itself. */
 export const maxInline = 4;
 /** About 4 KiB of parts with a checksum. */
@@ -142,32 +148,50 @@ export function versionFlags(value: Buffer): VersionFlags {
 
 // --- entries
 
-export function entryBirth(value: Buffer): Buffer {
-  return decoding('entries', () => openRow('entries', value).raw(birthBytes));
+/**
+ * Passes over the format of an entry: behind it stand a birth and, where this is true, that version's row, else
+ * its head alone. Throws RangeError.
+ */
+export function readIsWhole(reader: ByteReader): boolean {
+  return checkFormat('entries', reader, entryFormats) === wholeFormat;
 }
 
-/** The entry of a version whose row is there already. */
-export function entryOf(versionValue: Buffer, birth: Buffer, owners: Owners): Buffer {
+/** The birth of the version it is of, and the version's row where it holds that. */
+export function decodeEntry(entry: Buffer): { birth: Buffer; row: Buffer | undefined } {
+  return decoding('entries', () => {
+    const reader = new ByteReader(entry);
+    const isWhole = readIsWhole(reader);
+    const birth = reader.raw(birthBytes);
+    return { birth, row: isWhole ? entry.subarray(reader.offset) : undefined };
+  });
+}
+
+/** The entry that holds a version's row. */
+export function wholeEntry(row: Buffer, birth: Buffer): Buffer {
+  return makeEntry(wholeFormat, row, birth);
+}
+
+/** The entry of a version whose row lies elsewhere. */
+export function headEntry(row: Buffer, birth: Buffer, owners: Owners): Buffer {
   const headEnd = decoding('versions', () => {
-    const reader = openRow('versions', versionValue);
+    const reader = openRow('versions', row);
     new Head().read(reader, birth, 0, owners);
     return reader.offset;
   });
-  return makeEntry(versionValue.subarray(1, headEnd), birth);
+  return makeEntry(format, row.subarray(1, headEnd), birth);
 }
 
-function makeEntry(head: Buffer, birth: Buffer): Buffer {
-  const entry = Buffer.allocUnsafe(entryHeadOffset + head.length);
-  entry[0] = format;
+function makeEntry(entryFormat: number, body: Buffer, birth: Buffer): Buffer {
+  const entry = Buffer.allocUnsafe(entryBodyOffset + body.length);
+  entry[0] = entryFormat;
   entry.set(birth, 1);
-  entry.set(head, entryHeadOffset);
+  entry.set(body, entryBodyOffset);
   return entry;
 }
 
 // --- versions
 
 export interface EncodedVersion {
-  readonly entry: Buffer;
   readonly value: Buffer;
   /** Chunk rows in order; empty where the items are inline. */
   readonly extentChunks: readonly Buffer[];
@@ -178,7 +202,6 @@ export interface EncodedVersion {
 export function encodeVersion(
   transaction: Transaction,
   draft: VersionDraft,
-  birth: Buffer,
   random: Buffer | undefined,
   owners: Owners,
 ): EncodedVersion {
@@ -195,14 +218,13 @@ export function encodeVersion(
   owners.write(transaction, writer, draft.ownerId);
   writeStorageClass(writer, draft.storageClass);
   writeChecksumKind(writer, draft.checksum);
-  const entry = makeEntry(writer.finish().subarray(1), birth);
   if (draft.checksum !== undefined) writeDigest(writer, draft.checksum);
   writeHeaders(writer, draft.headers);
   writeTags(writer, draft.tags);
   if (draft.acl !== undefined) writeAcl(writer, draft.acl);
   const extentChunks = writeItems(writer, draft.extents, writeExtent);
   const partChunks = writeItems(writer, draft.parts, writeObjectPart);
-  return { entry, value: writer.finish(), extentChunks, partChunks };
+  return { value: writer.finish(), extentChunks, partChunks };
 }
 
 export function decodeVersion(

@@ -6,22 +6,13 @@
  *
  * All decisions read through the tables, so inside a commit they stand on its own writes too.
  */
-import type { Row, SnapshotRef, Transaction } from '../../blobseer-client/index.ts';
+import type { SnapshotRef, Transaction } from '../../blobseer-client/index.ts';
 import type { Buckets } from './buckets.ts';
 import { type Context, invalidArgument } from './context.ts';
 import { encodeDeadVersion } from './dead-versions.ts';
 import { NamespaceError } from './errors.ts';
 import { decodeVersionId, nullVersionId, versionRandomBytes } from './ids.ts';
-import {
-  birthBytes,
-  decodeBirth,
-  encodeBirth,
-  endOfKey,
-  keyPrefix,
-  rowKeysOf,
-  tailOf,
-  withTail,
-} from './keys.ts';
+import { decodeBirth, encodeBirth, keyPrefix, withTail } from './keys.ts';
 import type {
   Bucket,
   DeleteOutcome,
@@ -38,21 +29,11 @@ import {
   decodePartChunk,
   decodeVersion,
   encodeVersion,
-  entryBirth,
-  entryOf,
   type StoredVersion,
   versionFlags,
   versionOf,
 } from './version-records.ts';
-
-/** A key of a bucket, as the rows know it. */
-interface Place {
-  readonly bucketId: number;
-  readonly key: string;
-  readonly entryRow: Buffer;
-  /** What the rows of its versions begin with. */
-  readonly prefix: Buffer;
-}
+import { type Place, placeOf, type VersionRow } from './version-rows.ts';
 
 const nothingDeleted: DeleteOutcome = { versionId: undefined, isDeleteMarker: false };
 
@@ -66,13 +47,13 @@ export class Versions {
   }
 
   current(bucketId: number, key: string, versioning?: VersioningState): ObjectVersion | undefined {
-    const place = lookupPlace(bucketId, key);
+    const place = placeOf(bucketId, key);
     const row = place && this.newest(place, versioning);
     return row && this.decode(row, key);
   }
 
   version(bucketId: number, key: string, versionId: string): ObjectVersion | undefined {
-    const place = lookupPlace(bucketId, key);
+    const place = placeOf(bucketId, key);
     const row = place && this.find(place, versionId);
     return row && this.decode(row, key);
   }
@@ -140,7 +121,7 @@ export class Versions {
     key: string,
     versionId: string,
   ): DeleteOutcome {
-    const place = lookupPlace(id, key);
+    const place = placeOf(id, key);
     if (place === undefined) return nothingDeleted;
     const newest = this.newest(place, versioning);
     const row = newest && this.find(place, versionId, newest);
@@ -148,13 +129,13 @@ export class Versions {
     const { isNull, isDeleteMarker } = versionFlags(row.value);
     this.bury(transaction, place, row);
     if (versioning === 'Unversioned') {
-      transaction.remove(this.context.tables.entries, place.entryRow);
-    } else if (row.key.equals(newest.key)) this.promote(transaction, place);
+      this.context.versionRows.putEntry(transaction, place, undefined);
+    } else if (row.birth.equals(newest.birth)) this.promote(transaction, place);
     else if (isNull) transaction.remove(this.context.tables.nulls, place.entryRow);
     return { versionId, isDeleteMarker };
   }
 
-  /** Only the version's own row changes: an entry has no tags, and chunks hold extents and parts. */
+  /** Only the version's own row changes: a head has no tags, and chunks hold extents and parts. */
   amend(
     transaction: Transaction,
     bucket: Bucket,
@@ -163,16 +144,17 @@ export class Versions {
     change: VersionChange,
   ): boolean {
     const { id: bucketId } = this.buckets.present(transaction, bucket);
-    const place = lookupPlace(bucketId, key);
-    const row = place && this.find(place, versionId);
+    const place = placeOf(bucketId, key);
+    if (place === undefined) return false;
+    const row = this.find(place, versionId);
     if (row === undefined) return false;
     const version = this.decode(row, key);
     const extents = this.extents(bucketId, version);
     const parts = this.parts(bucketId, version);
     const random = decodeVersionId(version.versionId)?.random;
     const draft: VersionDraft = { ...version, ...change, extents, parts };
-    const { value } = encodeVersion(transaction, draft, version.birth, random, this.context.owners);
-    transaction.put(this.context.tables.versions, row.key, value);
+    const { value } = encodeVersion(transaction, draft, random, this.context.owners);
+    this.context.versionRows.amend(transaction, place, row, value);
     return true;
   }
 
@@ -183,133 +165,117 @@ export class Versions {
     place: Place,
     draft: VersionDraft,
   ): StoredVersion {
-    const { tables, clock, owners, usages } = this.context;
+    const { tables, versionRows, clock, owners, usages } = this.context;
     const newest = this.newest(place, bucket.versioning);
     const isNull = bucket.versioning !== 'Enabled';
     const birth = encodeBirth(birthAfter(newest, transaction.sequence));
-    if (newest !== undefined) {
-      const newestIsNull = versionFlags(newest.value).isNull;
-      if (!isNull) {
-        if (newestIsNull) transaction.put(tables.nulls, place.entryRow, birthOf(newest));
-      } else if (newestIsNull) {
-        this.bury(transaction, place, newest);
-      } else {
-        const older = this.findNull(place, newest);
-        if (older !== undefined) {
-          this.bury(transaction, place, older);
-          transaction.remove(tables.nulls, place.entryRow);
-        }
-      }
+    const newestIsNull = newest !== undefined && versionFlags(newest.value).isNull;
+    if (newest !== undefined && isNull) {
+      if (newestIsNull) this.bury(transaction, place, newest);
+      else this.buryOlderNull(transaction, place, newest);
+    } else if (newestIsNull) {
+      transaction.put(tables.nulls, place.entryRow, newest.birth);
     }
     const random = isNull ? undefined : clock.randomBytes(versionRandomBytes);
-    const encoded = encodeVersion(transaction, draft, birth, random, owners);
-    const row: Row = { key: withTail(place.prefix, birth), value: encoded.value };
-    usages.addVersion(transaction, draft.ownerId, row.key, draft.size);
-    transaction.put(tables.versions, row.key, row.value);
-    putChunks(transaction, tables.versionExtents, row.key, encoded.extentChunks);
-    putChunks(transaction, tables.versionParts, row.key, encoded.partChunks);
-    if (!draft.isDeleteMarker) transaction.put(tables.entries, place.entryRow, encoded.entry);
-    else if (newest !== undefined) transaction.remove(tables.entries, place.entryRow);
+    const { value, extentChunks, partChunks } = encodeVersion(transaction, draft, random, owners);
+    const rowKey = withTail(place.prefix, birth);
+    usages.addVersion(transaction, draft.ownerId, rowKey, draft.size);
+    const stays = newest !== undefined && !(isNull && newestIsNull);
+    if (stays) versionRows.stepBack(transaction, place, newest);
+    if (draft.isDeleteMarker) {
+      versionRows.putMarker(transaction, place, birth, value);
+    } else {
+      versionRows.putObject(transaction, place, birth, value);
+    }
+    putChunks(transaction, tables.versionExtents, rowKey, extentChunks);
+    putChunks(transaction, tables.versionParts, rowKey, partChunks);
     return versionOf(draft, place.key, birth, random);
+  }
+
+  private buryOlderNull(transaction: Transaction, place: Place, newest: VersionRow): void {
+    const older = this.findNull(place, newest);
+    if (older === undefined) return;
+    this.bury(transaction, place, older);
+    transaction.remove(this.context.tables.nulls, place.entryRow);
   }
 
   /** After the current version was removed: the next newest takes its place. */
   private promote(transaction: Transaction, place: Place): void {
-    const { tables, owners } = this.context;
-    const row = this.firstRow(place);
+    const { tables, versionRows } = this.context;
+    const row = versionRows.firstInTable(place);
     const flags = row && versionFlags(row.value);
-    if (row === undefined || flags?.isDeleteMarker) {
-      transaction.remove(tables.entries, place.entryRow);
-    } else {
-      const entry = entryOf(row.value, birthOf(row), owners);
-      transaction.put(tables.entries, place.entryRow, entry);
-    }
+    versionRows.putEntry(transaction, place, flags?.isDeleteMarker ? undefined : row);
     if (flags?.isNull) transaction.remove(tables.nulls, place.entryRow);
   }
 
-  /** Removes a version's rows and gives its extents' references, and its record, to the graves. */
-  private bury(transaction: Transaction, place: Place, row: Row): void {
-    const { tables } = this.context;
+  /**
+   * Removes a version's rows and gives its extents' references, and its record, to the graves. What its entry
+   * becomes is the caller's to say.
+   */
+  private bury(transaction: Transaction, place: Place, row: VersionRow): void {
+    const { tables, versionRows, usages } = this.context;
     const version = this.decode(row, place.key);
     const { birth, inlineExtents, inlineParts } = version;
+    const rowKey = withTail(place.prefix, birth);
     const extentChunks =
-      inlineExtents === undefined ? removeChunks(transaction, tables.versionExtents, row.key) : [];
+      inlineExtents === undefined ? removeChunks(transaction, tables.versionExtents, rowKey) : [];
     const partChunks =
-      inlineParts === undefined ? removeChunks(transaction, tables.versionParts, row.key) : [];
+      inlineParts === undefined ? removeChunks(transaction, tables.versionParts, rowKey) : [];
     const extents = inlineExtents ?? extentChunks.flatMap(decodeExtentChunk);
     const refs: SnapshotRef[] = extents.map(({ snapshot }) => snapshot);
     const { bucketId, key } = place;
     const dead = { bucketId, key, birth, value: row.value, extentChunks, partChunks };
-    transaction.remove(tables.versions, row.key);
-    this.context.usages.removeVersion(transaction, version.ownerId, row.key, version.size);
+    versionRows.removeFromTable(transaction, place, row);
+    usages.removeVersion(transaction, version.ownerId, rowKey, version.size);
     this.context.bury(transaction, refs, encodeDeadVersion(dead));
   }
 
   /**
-   * Two gets where the current version is an object, which is what a GET asks for. A bucket that never
+   * One get where the current version is an object, which is what a GET asks for. A bucket that never
    * had versions has no delete markers: a key without an entry has nothing there.
    */
-  private newest(place: Place, versioning?: VersioningState): Row | undefined {
-    const entry = this.context.tables.entries.get(place.entryRow);
-    if (entry === undefined) {
-      return versioning === 'Unversioned' ? undefined : this.firstRow(place);
-    }
-    const key = withTail(place.prefix, entryBirth(entry));
-    const value = this.context.tables.versions.get(key);
-    if (value === undefined) throw new NamespaceError('corrupt', 'an entry names no version');
-    return { key, value };
-  }
-
-  private firstRow(place: Place): Row | undefined {
-    const range = { start: place.prefix, end: endOfKey(place.prefix), limit: 1 };
-    return this.context.tables.versions.range(range)[0];
+  private newest(place: Place, versioning?: VersioningState): VersionRow | undefined {
+    const { versionRows } = this.context;
+    const row = versionRows.currentObject(place);
+    if (row !== undefined || versioning === 'Unversioned') return row;
+    return versionRows.firstInTable(place);
   }
 
   /** `newest` where it was looked up already. */
-  private find(place: Place, versionId: string, newest?: Row): Row | undefined {
+  private find(place: Place, versionId: string, newest?: VersionRow): VersionRow | undefined {
     if (versionId === nullVersionId) return this.findNull(place, newest ?? this.newest(place));
     const id = decodeVersionId(versionId);
     if (id === undefined) return undefined;
-    const key = withTail(place.prefix, id.birth);
-    const value = this.context.tables.versions.get(key);
-    if (value === undefined) return undefined;
-    const row = { key, value };
-    return this.decode(row, place.key).versionId === versionId ? row : undefined;
+    const isNewest = newest?.birth.equals(id.birth) === true;
+    const row = isNewest ? newest : this.context.versionRows.at(place, id.birth);
+    return row && this.decode(row, place.key).versionId === versionId ? row : undefined;
   }
 
-  private findNull(place: Place, newest: Row | undefined): Row | undefined {
+  private findNull(place: Place, newest: VersionRow | undefined): VersionRow | undefined {
     if (newest === undefined || versionFlags(newest.value).isNull) return newest;
-    const birth = this.context.tables.nulls.get(place.entryRow);
-    if (birth === undefined) return undefined;
-    const key = withTail(place.prefix, birth);
-    const value = this.context.tables.versions.get(key);
-    if (value === undefined) throw new NamespaceError('corrupt', 'a null row names no version');
-    return { key, value };
+    const { tables, versionRows } = this.context;
+    const birth = tables.nulls.get(place.entryRow);
+    const row = birth && versionRows.at(place, birth);
+    if (birth !== undefined && row === undefined) {
+      throw new NamespaceError('corrupt', 'a null row names no version');
+    }
+    return row;
   }
 
-  private decode(row: Row, key: string): StoredVersion {
-    return decodeVersion(row.value, key, birthOf(row), this.context.owners);
+  private decode({ value, birth }: VersionRow, key: string): StoredVersion {
+    return decodeVersion(value, key, birth, this.context.owners);
   }
-}
-
-function lookupPlace(bucketId: number, key: string): Place | undefined {
-  const rows = rowKeysOf(bucketId, key);
-  return rows && { bucketId, key, entryRow: rows.entryRow, prefix: rows.prefix };
 }
 
 function storablePlace(bucketId: number, key: string): Place {
-  const place = lookupPlace(bucketId, key);
+  const place = placeOf(bucketId, key);
   if (place === undefined) throw new NamespaceError('bad-key', 'this key cannot be stored');
   return place;
 }
 
-function birthOf(row: Row): Buffer {
-  return tailOf(row.key, birthBytes);
-}
-
 /** A key may be written several times in one commit: the ordinal keeps its versions apart. */
-function birthAfter(newest: Row | undefined, sequence: number) {
-  const last = newest && decodeBirth(birthOf(newest));
+function birthAfter(newest: VersionRow | undefined, sequence: number) {
+  const last = newest && decodeBirth(newest.birth);
   return { sequence, ordinal: last?.sequence === sequence ? last.ordinal + 1 : 0 };
 }
 

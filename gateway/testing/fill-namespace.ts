@@ -6,7 +6,8 @@
  *        --numbers 1000000 [--first 0] [--bytes 1] [--delete]
  *
  * `{n}` stands for a number of eight digits; a key without it gets a version per number. `--delete`
- * deletes the keys. The bucket is there, and nobody serves the directory meanwhile. A run that was broken
+ * deletes the keys. The bucket is there, this release has served the directory (which upgrades it), and nobody
+ * serves it meanwhile. A run that was broken
  * off goes on with the `--first` that it told last: all below is on the disk.
  */
 import path from 'node:path';

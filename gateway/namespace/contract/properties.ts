@@ -72,6 +72,7 @@ type Op =
   | { readonly do: 'put'; readonly key: string; readonly extents: number }
   | { readonly do: 'delete'; readonly key: string }
   | { readonly do: 'deleteVersion'; readonly key: string; readonly pick: number }
+  | { readonly do: 'amend'; readonly key: string; readonly pick: number; readonly tag: string }
   | { readonly do: 'setVersioning'; readonly state: 'Enabled' | 'Suspended' };
 
 /** Mostly the same two, so that long histories of one key are met too. */
@@ -95,6 +96,15 @@ const opArb: fc.Arbitrary<Op> = fc.oneof(
       do: fc.constant('deleteVersion' as const),
       key: keyArb,
       pick: fc.nat(4),
+    }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant('amend' as const),
+      key: keyArb,
+      pick: fc.nat(4),
+      tag: fc.constantFrom('few', 'x'.repeat(600)),
     }),
   },
   {
@@ -138,7 +148,7 @@ class Pair {
         const draft = draftOf(this.nextBlob, op.extents, { extents });
         const { versionId } = namespace.putVersion(transaction, bucket, op.key, draft);
         assert.equal(versionId === 'null', model.versioning !== 'Enabled');
-        model.put({ key: op.key, versionId, isDeleteMarker: false, blobs });
+        model.put({ key: op.key, versionId, isDeleteMarker: false, blobs, tag: '' });
         break;
       }
       case 'delete': {
@@ -151,7 +161,7 @@ class Pair {
           const versionId = outcome.versionId ?? 'none';
           assert.equal(versionId === 'null', model.versioning === 'Suspended');
           assert.equal(outcome.isDeleteMarker, true);
-          model.put({ key: op.key, versionId, isDeleteMarker: true, blobs: [] });
+          model.put({ key: op.key, versionId, isDeleteMarker: true, blobs: [], tag: '' });
         }
         break;
       }
@@ -162,6 +172,13 @@ class Pair {
           versionId: removed?.versionId,
           isDeleteMarker: removed?.isDeleteMarker ?? false,
         });
+        break;
+      }
+      case 'amend': {
+        const wanted = model.versionsOf(op.key)[op.pick]?.versionId ?? 'null';
+        const change = { tags: { tag: op.tag } };
+        const wasThere = namespace.amendVersion(transaction, bucket, op.key, wanted, change);
+        assert.equal(wasThere, model.amend(op.key, wanted, op.tag));
         break;
       }
       case 'setVersioning':
@@ -178,11 +195,12 @@ class Pair {
       const current = namespace.current(this.bucket.id, key);
       assert.equal(current?.versionId, list[0]?.versionId, key);
       assert.equal(current?.isDeleteMarker, list[0]?.isDeleteMarker, key);
-      for (const { versionId, isDeleteMarker, blobs } of list) {
+      for (const { versionId, isDeleteMarker, blobs, tag } of list) {
         const version = namespace.version(this.bucket.id, key, versionId);
         assert.ok(version, `${key} ${versionId}`);
         assert.equal(version.isDeleteMarker, isDeleteMarker);
         assert.equal(version.key, key);
+        assert.equal(version.tags?.tag ?? '', tag);
         const extents = namespace.extents(this.bucket.id, version);
         assert.deepEqual(
           extents.map(({ snapshot }) => snapshot.blobId),

@@ -45,7 +45,7 @@ export function bucketDraftOf(name: string): BucketDraft {
 }
 
 export async function makeBucket(
-  { commit, namespace }: Subject,
+  { commit, namespace }: Pick<Subject, 'commit' | 'namespace'>,
   name = 'bucket',
   versioning: 'Unversioned' | 'Enabled' | 'Suspended' = 'Unversioned',
 ): Promise<Bucket> {

@@ -11,6 +11,8 @@ export interface ModelVersion {
   readonly isDeleteMarker: boolean;
   /** The blobs its extents hold a reference on. */
   readonly blobs: readonly number[];
+  /** The value of its tag; '' for none. */
+  readonly tag: string;
 }
 
 export interface ModelPage {
@@ -67,6 +69,15 @@ export class VersionModel {
     this.lists.set(key, rest);
     this.dead.push(...removed.blobs);
     return removed;
+  }
+
+  amend(key: string, versionId: string, tag: string): boolean {
+    const list = this.versionsOf(key);
+    this.lists.set(
+      key,
+      list.map((version) => (version.versionId === versionId ? { ...version, tag } : version)),
+    );
+    return list.some((version) => version.versionId === versionId);
   }
 
   listObjects(query: ListQuery): ModelPage {

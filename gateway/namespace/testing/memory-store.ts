@@ -49,7 +49,7 @@ class MemoryTable implements Table {
     rows.clear();
     for (const { key, value } of this.range(query)) {
       rows.addKey(key, 0, key.length);
-      rows.addValue(value, value.length);
+      rows.addValue(value, 0, value.length);
     }
   }
 
