@@ -41,24 +41,20 @@ export interface VersionRow {
   readonly isInEntry: boolean;
 }
 
-export function rowKeyOf({ prefix }: Pick<Place, 'prefix'>, { birth }: VersionRow): Buffer {
-  return withTail(prefix, birth);
-}
-
 export class VersionRows {
   private readonly tables: Pick<Tables, 'entries' | 'versions'>;
   private readonly owners: Owners;
-  private readonly maxRowBytesInEntry: number;
+  private readonly rowBytesInEntry: number;
   private readonly merged: MergedRows;
 
   constructor(
     tables: Pick<Tables, 'entries' | 'versions'>,
     owners: Owners,
-    maxRowBytes = maxRowBytesInEntry,
+    rowBytesInEntry: number,
   ) {
     this.tables = tables;
     this.owners = owners;
-    this.maxRowBytesInEntry = maxRowBytes;
+    this.rowBytesInEntry = rowBytesInEntry;
     this.merged = new MergedRows(tables);
   }
 
@@ -93,7 +89,7 @@ export class VersionRows {
   /** The row of the version that is the current one from now on, an object; in its entry where it is small. */
   putObject(transaction: Transaction, place: Place, birth: Buffer, value: Buffer): void {
     const { entries, versions } = this.tables;
-    if (value.length <= this.maxRowBytesInEntry) {
+    if (value.length <= this.rowBytesInEntry) {
       transaction.put(entries, place.entryRow, wholeEntry(value, birth));
       return;
     }
@@ -111,7 +107,7 @@ export class VersionRows {
   /** Before a version is put in front of one that stays: the entry will be the new one's, or gone. */
   stepBack(transaction: Transaction, place: Place, row: VersionRow): void {
     if (!row.isInEntry) return;
-    transaction.put(this.tables.versions, rowKeyOf(place, row), row.value);
+    transaction.put(this.tables.versions, withTail(place.prefix, row.birth), row.value);
   }
 
   /** After the current version was removed: `row`, or nothing, is in its place. */
@@ -124,12 +120,12 @@ export class VersionRows {
   /** Changes what no listing answers: tags, ACL. */
   amend(transaction: Transaction, place: Place, row: VersionRow, value: Buffer): void {
     if (row.isInEntry) this.putObject(transaction, place, row.birth, value);
-    else transaction.put(this.tables.versions, rowKeyOf(place, row), value);
+    else transaction.put(this.tables.versions, withTail(place.prefix, row.birth), value);
   }
 
   /** Nothing where the row lies in its entry: that the caller replaces or removes. */
   removeFromTable(transaction: Transaction, place: Place, row: VersionRow): void {
-    if (!row.isInEntry) transaction.remove(this.tables.versions, rowKeyOf(place, row));
+    if (!row.isInEntry) transaction.remove(this.tables.versions, withTail(place.prefix, row.birth));
   }
 
   // --- walks
