@@ -17,7 +17,11 @@ export interface Limits {
   readonly headersTimeoutMs: number;
   /** How long an idle connection is kept. Above the 60 s of SDK pools, which would race a close. */
   readonly keepAliveTimeoutMs: number;
-  /** After an error on an unread body: what is read and thrown away, so that the answer arrives. */
+  /**
+   * After an error on an unread body: what is read and thrown away, so that the answer arrives. Not little: a client
+   * may look for an answer only when a write is through, and find that write failed (libuv writes up to 32 times
+   * before it reads).
+   */
   readonly drainBytes: number;
   readonly drainTimeoutMs: number;
   /** Before such an error: how much of a body, and for how long, is read for the connection's sake. */
@@ -37,7 +41,7 @@ export const defaultLimits: Limits = Object.freeze({
   bodyIdleTimeoutMs: 60_000,
   headersTimeoutMs: 60_000,
   keepAliveTimeoutMs: 75_000,
-  drainBytes: 4 * mib,
+  drainBytes: 64 * mib,
   drainTimeoutMs: 5_000,
   smallBodyBytes: 64 * kib,
   smallBodyTimeoutMs: 100,
