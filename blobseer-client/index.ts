@@ -20,7 +20,7 @@ export type {
 } from './blobseer.ts';
 export { databaseFile } from './embedded/directory.ts';
 export { EmbeddedBlobSeer, type EmbeddedOptions, openEmbedded } from './embedded/embedded.ts';
-export type { CheckOptions, CheckReport, Reference } from './embedded/snapshot-check.ts';
+export type { CheckOptions, CheckReport, Problem, Reference } from './embedded/snapshot-check.ts';
 export type { EngineOptions, EngineRole } from './engine.ts';
 export { BlobSeerError, type BlobSeerErrorKind } from './errors.ts';
 export { PackedRows } from './packed-rows.ts';

@@ -23,7 +23,6 @@ import {
 import {
   type CheckOptions,
   type CheckReport,
-  type Reference,
   rowsAtOnce,
   SnapshotCheck,
 } from './snapshot-check.ts';
@@ -63,7 +62,7 @@ export class Check extends SnapshotCheck<PageTree> {
     return { ...this.found(), blocks, pages, pageBytes };
   }
 
-  private checkRecords(references: Iterable<Reference>): void {
+  private checkRecords(references: CheckOptions['references']): void {
     const owned = { pages: 0, blocks: 0, files: new Map<number, number>() };
     this.checkSnapshots(references, (ref, record) => this.checkUnits(ref, record, owned));
     this.checkBlocks(owned.blocks);

@@ -25,9 +25,14 @@ export interface Reference {
   readonly snapshot: SnapshotRef;
 }
 
+/** What the owner of the blobs finds wrong among its own records, in words for the report. */
+export interface Problem {
+  readonly problem: string;
+}
+
 export interface CheckOptions {
   /** Every reference that the owner of the blobs holds (the gateway's versions and parts). */
-  readonly references: Iterable<Reference>;
+  readonly references: Iterable<Reference | Problem>;
   /** Pages read, of so many. */
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -69,7 +74,7 @@ export class SnapshotCheck<Tree> {
 
   /** Without an await: all in one view. `look` is called with every record that can be read. */
   protected checkSnapshots(
-    references: Iterable<Reference>,
+    references: Iterable<Reference | Problem>,
     look: (ref: SnapshotRef, record: SnapshotRecord<Tree>) => void,
   ): void {
     const expected = this.countReferences(references);
@@ -91,14 +96,19 @@ export class SnapshotCheck<Tree> {
     this.checkBlobs(perBlob);
   }
 
-  private countReferences(references: Iterable<Reference>): Map<string, number> {
+  private countReferences(references: Iterable<Reference | Problem>): Map<string, number> {
     const expected = new Map<string, number>();
     const add = (ref: SnapshotRef): void => {
       const key = snapshotKey(ref).toString('latin1');
       expected.set(key, (expected.get(key) ?? 0) + 1);
     };
     try {
-      for (const { owner, snapshot } of references) {
+      for (const found of references) {
+        if ('problem' in found) {
+          this.report(found.problem);
+          continue;
+        }
+        const { owner, snapshot } = found;
         if (!this.snapshotTables.snapshots.has(snapshotKey(snapshot))) {
           this.report(`${owner} needs ${snapshotName(snapshot)}, which does not exist`);
         }

@@ -18,8 +18,9 @@ export const check: Command = {
   summary: 'verifies every page and every reference',
   help: `Usage: blobseer-s3 check [--data DIR] [--blobseer FILE] [--config FILE]
 
-Follows every reference and reads every page, comparing it with its CRC32C. A server may run on the
-directory meanwhile. Shows a progress bar on a terminal, prints a report, changes nothing.
+Reads every record, compares buckets, entries and versions with each other, follows every reference, and
+reads every page, comparing it with its CRC32C. A server may run on the directory meanwhile. Shows a progress
+bar on a terminal, prints a report, changes nothing.
 Exit status: 0 all is well, 1 damage was found (each is named), 2 wrong usage or no store there.
 
 Options:
@@ -37,7 +38,7 @@ Examples:
     const { config } = configFrom(parsed, terminal);
     const report = await withStorage(config, ({ blobseer, services }) =>
       blobseer.check({
-        references: services.namespace.references(),
+        references: services.namespace.inspect(),
         onProgress: (done, total) => terminal.redraw(progressBar(done, total)),
       }),
     );

@@ -208,7 +208,7 @@ async function verifyView(call: Call, place: Place, manifest: Manifest): Promise
     await restoreInto(call, place, manifest, view);
     if (manifest.kind !== 'embedded') return; // its pages are on other machines
     const report = await withStorage({ ...config, dataDirectory: view }, ({ blobseer, services }) =>
-      blobseer.check({ references: services.namespace.references() }),
+      blobseer.check({ references: services.namespace.inspect() }),
     );
     if (report.problemCount === 0) return;
     terminal.redraw('');

@@ -218,6 +218,7 @@ function ownerPrefix(ownerId: string): Buffer {
   return Buffer.concat([escapeKey(id), Buffer.alloc(2)]);
 }
 
-function ownerRow(bucket: Bucket): Buffer {
+/** Among the buckets by owner. */
+export function ownerRow(bucket: Pick<Bucket, 'ownerId' | 'name'>): Buffer {
   return Buffer.concat([ownerPrefix(bucket.ownerId), Buffer.from(bucket.name)]);
 }

@@ -52,7 +52,7 @@ async function publish(blobseer: EmbeddedBlobSeer, bytes: string): Promise<Snaps
 
 async function checked(blobseer: EmbeddedBlobSeer, namespace: Namespace) {
   for (let pass = 0; pass < 3; pass += 1) await blobseer.maintain();
-  const { problems, snapshots } = await blobseer.check({ references: namespace.references() });
+  const { problems, snapshots } = await blobseer.check({ references: namespace.inspect() });
   return { problems: [...problems], snapshots };
 }
 
@@ -104,7 +104,7 @@ test('versions and parts hold their snapshots, and the last one gone leaves none
     assert.deepEqual(await checked(blobseer, namespace), { problems: [], snapshots: 2 });
     while (await namespace.sweep());
     assert.deepEqual(await checked(blobseer, namespace), { problems: [], snapshots: 0 });
-    assert.deepEqual([...namespace.references()], []);
+    assert.deepEqual([...namespace.inspect()], []);
   } finally {
     await close();
   }

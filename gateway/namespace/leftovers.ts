@@ -100,6 +100,11 @@ export function ownsReferences(context: Context, partRow: Buffer): boolean {
   return kept === undefined || !isInBitmap(kept, partRow.readUInt16BE(uploadIdBytes));
 }
 
+/** Whether the upload has ended, and its parts' rows are still to be removed. */
+export function isEnded(context: Context, uploadId: Buffer): boolean {
+  return context.tables.leftovers.has(leftoverRow(kind.upload, uploadId));
+}
+
 function leftoverRow(rowKind: number, id: Buffer): Buffer {
   return Buffer.concat([Buffer.of(rowKind), id]);
 }

@@ -5,7 +5,7 @@
  * What it refuses (a bucket or upload that is gone, a key that cannot be stored) it throws as a
  * `NamespaceError` (errors.ts), which undoes the commit.
  */
-import type { SnapshotRef, Transaction } from '../../blobseer-client/index.ts';
+import type { Problem, Reference, SnapshotRef, Transaction } from '../../blobseer-client/index.ts';
 
 export type VersioningState = 'Unversioned' | 'Enabled' | 'Suspended';
 
@@ -410,6 +410,6 @@ export interface Namespace {
   /** Removes what ended uploads and deleted buckets left, and counts, a slice a call; true while more is left. */
   sweep(): Promise<boolean>;
 
-  /** Every reference on a snapshot that this namespace holds, for `check`. Bounded memory. */
-  references(): Iterable<{ readonly owner: string; readonly snapshot: SnapshotRef }>;
+  /** For `check`: every reference on a snapshot that this namespace holds, and what is wrong among its own rows. */
+  inspect(): Iterable<Reference | Problem>;
 }

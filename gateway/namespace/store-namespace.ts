@@ -2,11 +2,12 @@
  * The namespace over a store's tables: `openNamespace` is what main.ts calls. The work is done by
  * the parts it is put together from; keys.ts and version-records.ts say what the rows look like.
  */
-import type { Transaction } from '../../blobseer-client/index.ts';
+import type { Problem, Reference, Transaction } from '../../blobseer-client/index.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { type BucketQuery, Buckets } from './buckets.ts';
 import type { Context, Storage } from './context.ts';
 import { isVersionId } from './ids.ts';
+import { inspect } from './inspect.ts';
 import { leaveBucket, sweepLeftovers } from './leftovers.ts';
 import type {
   AccessKey,
@@ -39,7 +40,6 @@ import type {
 } from './namespace.ts';
 import { ObjectListing } from './object-listing.ts';
 import { Owners } from './owners.ts';
-import { type Reference, references } from './references.ts';
 import { openTables } from './tables.ts';
 import { Uploads } from './uploads.ts';
 import { Usages } from './usages.ts';
@@ -270,7 +270,7 @@ class StoreNamespace implements Namespace {
     return (await sweepLeftovers(this.context)) || (await this.countUsage());
   }
 
-  references(): Iterable<Reference> {
-    return references(this.context);
+  inspect(): Iterable<Reference | Problem> {
+    return inspect(this.context);
   }
 }

@@ -1,4 +1,5 @@
 /** What the contract's cases are run on, and the drafts they write. */
+import assert from 'node:assert/strict';
 import type { SnapshotRef, Transaction } from '../../../blobseer-client/index.ts';
 import type {
   Bucket,
@@ -120,6 +121,11 @@ export function blobIds(refs: Iterable<SnapshotRef>): number[] {
   return [...refs].map(({ blobId }) => blobId).sort((a, b) => a - b);
 }
 
+/** Fails where anything is wrong among the namespace's rows. */
 export function heldBlobIds({ namespace }: Subject): number[] {
-  return blobIds([...namespace.references()].map(({ snapshot }) => snapshot));
+  const refs = [...namespace.inspect()].map((found) => {
+    if ('problem' in found) assert.fail(found.problem);
+    return found.snapshot;
+  });
+  return blobIds(refs);
 }
