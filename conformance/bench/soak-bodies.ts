@@ -43,18 +43,64 @@ export class Bodies {
     return { ...body, patches: [...body.patches.slice(1 - maxPatches), patch] };
   }
 
-  bytesOf({ bytes, from, patches }: Body): Buffer {
-    const whole = this.#random.subarray(from, from + bytes);
-    if (patches.length === 0) return whole;
-    const patched = Buffer.from(whole);
-    for (const patch of patches) {
-      this.#random.copy(patched, patch.at, patch.from, patch.from + patch.bytes);
-    }
-    return patched;
+  /**
+   * Bytes [start, end) of a body, as stretches of the random ones. Nothing is copied: a load that makes megabytes
+   * for each request would be collecting its own garbage, and that would be what it times.
+   */
+  piecesOf({ bytes, from, patches }: Body, start = 0, end = bytes): Buffer[] {
+    const edges = patches.flatMap((patch) => [patch.at, patch.at + patch.bytes]);
+    const inside = edges.filter((edge) => edge > start && edge < end);
+    const cuts = [...new Set([start, ...inside, end])].sort((a, b) => a - b);
+    return cuts.slice(1).map((cut, index) => {
+      const first = cuts[index]!;
+      const patch = patches.findLast(({ at, bytes }) => at <= first && first < at + bytes);
+      const place = patch === undefined ? from + first : patch.from + first - patch.at;
+      return this.#random.subarray(place, place + cut - first);
+    });
   }
 
   #place(bytes: number): number {
     return below(this.#random.length - bytes + 1);
+  }
+}
+
+/** Compared with what arrives, as it arrives. */
+export class ExpectedBody {
+  readonly #pieces: readonly Buffer[];
+  #piece = 0;
+  /** In that piece. */
+  #at = 0;
+  #bytes = 0;
+  #differsAt: number | undefined;
+
+  constructor(pieces: readonly Buffer[]) {
+    this.#pieces = pieces;
+  }
+
+  take(arrived: Buffer): void {
+    for (let at = 0; at < arrived.length && this.#differsAt === undefined; ) {
+      const piece = this.#pieces[this.#piece];
+      const length = Math.min(arrived.length - at, (piece?.length ?? 0) - this.#at);
+      const isSame =
+        piece !== undefined &&
+        arrived.compare(piece, this.#at, this.#at + length, at, at + length) === 0;
+      if (!isSame) this.#differsAt = this.#bytes + at;
+      at += length;
+      this.#at += length;
+      if (this.#at === piece?.length) {
+        this.#piece += 1;
+        this.#at = 0;
+      }
+    }
+    this.#bytes += arrived.length;
+  }
+
+  /** In words, when all has arrived; undefined where it is what was expected. */
+  difference(): string | undefined {
+    if (this.#differsAt !== undefined)
+      return `the body differs, in or behind byte ${this.#differsAt}`;
+    const expected = this.#pieces.reduce((sum, { length }) => sum + length, 0);
+    return this.#bytes === expected ? undefined : `${this.#bytes} bytes, not ${expected}`;
   }
 }
 

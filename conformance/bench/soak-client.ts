@@ -1,7 +1,8 @@
 /** Requests of a mixed load over some connections: answers are judged, counted and timed by kind of work. */
 import type { Endpoint } from '../harness/http.ts';
 import { Histogram } from './histogram.ts';
-import { oneRequest, type RequestPlan } from './requests.ts';
+import { type RequestPlan, requestHead } from './requests.ts';
+import { ExpectedBody } from './soak-bodies.ts';
 import { type Answer, Connection } from './wire.ts';
 
 /** What was done of one kind since the last look. */
@@ -16,6 +17,14 @@ export interface KindWindow {
 interface Counted {
   readonly latencies: Histogram;
   failures: number;
+}
+
+interface Sent {
+  readonly headers?: Readonly<Record<string, string>>;
+  /** In pieces. */
+  readonly body?: readonly Buffer[];
+  /** The answer's body, in pieces, which is not kept then. */
+  readonly expected?: readonly Buffer[];
 }
 
 const shownFailures = 20;
@@ -36,22 +45,33 @@ export class SoakClient {
     return this.#failures;
   }
 
-  /** Throws for an answer with another status, and where the connection breaks. */
+  /** Throws for an answer with another status or body, and where the connection breaks. */
   async send(
     kind: string,
     method: RequestPlan['method'],
     path: string,
     status: number,
-    more: { readonly headers?: Readonly<Record<string, string>>; readonly body?: Buffer } = {},
+    { headers = {}, body = [], expected }: Sent = {},
   ): Promise<Answer> {
-    const { headers = {}, body } = more;
-    const exchange = oneRequest(this.#target, { method, headers }, path, body);
+    const bodyBytes = body.reduce((sum, { length }) => sum + length, 0);
+    const head = requestHead(this.#target, { method, headers }, path, bodyBytes);
+    const compared = expected && new ExpectedBody(expected);
     const connection = this.#idle.pop() ?? new Connection(this.#target.endpoint);
-    const answer = await connection.exchange(exchange).finally(() => this.#idle.push(connection));
+    const answer = await connection
+      .exchange({
+        pieces: [head, ...body],
+        isHead: method === 'HEAD',
+        ...(compared === undefined
+          ? { keepBody: true }
+          : { take: (piece) => compared.take(piece) }),
+      })
+      .finally(() => this.#idle.push(connection));
     if (answer.status !== status) {
       const said = answer.body?.toString('utf8', 0, 500) ?? '';
       throw new Error(`${method} ${path}: not ${status} but ${answer.headers}\n${said}`);
     }
+    const difference = compared?.difference();
+    if (difference !== undefined) throw new Error(`${method} ${path}: ${difference}`);
     this.#counted(kind).latencies.record(answer.ms);
     return answer;
   }

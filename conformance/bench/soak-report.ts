@@ -87,6 +87,8 @@ function allCurves(samples: readonly Sample[]): Curve[] {
     ['disk (MiB)', ({ diskMiB }) => diskMiB],
     ['LMDB file (MiB)', ({ databaseMiB }) => databaseMiB],
     ['CPU of the gateway per request (ms)', cpuPerRequest(samples)],
+    // Where it rises, latencies do that are the load's own.
+    ['CPU of the load (of a core)', ({ loadCpu }) => loadCpu],
     ['load average of the machine', ({ loadAverage }) => loadAverage],
     ...prefixed('p50 (ms)', latency(samples, 'p50')),
     ...prefixed('p99 (ms)', latency(samples, 'p99')),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { soak } from './soak.ts';
-import { Bodies } from './soak-bodies.ts';
+import { Bodies, type Body, below, ExpectedBody } from './soak-bodies.ts';
 import { tinySizes } from './soak-load.ts';
 import { slopes, soakChart, soakSummary } from './soak-report.ts';
 import type { Sample } from './soak-samples.ts';
@@ -64,14 +64,45 @@ test('a changed body is the old one but for the patch, and a ninth patch takes t
   const bodies = new Bodies(10_000);
   const first = bodies.make(10_000);
   const differing = (a: Buffer, b: Buffer) => a.filter((byte, index) => byte !== b[index]).length;
-  const before = Buffer.from(bodies.bytesOf(first));
+  const bytesOf = (body: Body) => Buffer.concat(bodies.piecesOf(body));
+  const before = bytesOf(first);
   let body = first;
   for (let patches = 1; patches <= 12; patches += 1) {
     body = bodies.change(body, 100);
-    const after = bodies.bytesOf(body);
+    const after = bytesOf(body);
     assert.equal(after.length, before.length);
     assert.ok(differing(after, before) <= Math.min(patches, 8) * 100);
     assert.equal(body.patches.length, Math.min(patches, 8));
   }
-  assert.deepEqual(bodies.bytesOf(first), before);
+  assert.deepEqual(bytesOf(first), before);
+});
+
+test('a stretch of a body is that of the whole, and a body that is not the expected one is seen', () => {
+  const bodies = new Bodies(10_000);
+  let body = bodies.make(10_000);
+  for (let patches = 0; patches < 8; patches += 1) body = bodies.change(body, 3000);
+  const whole = Buffer.concat(bodies.piecesOf(body));
+  for (let turn = 0; turn < 200; turn += 1) {
+    const start = below(10_000);
+    const end = start + below(10_001 - start);
+    const pieces = bodies.piecesOf(body, start, end);
+    const right = whole.subarray(start, end);
+    assert.deepEqual(Buffer.concat(pieces), right);
+    const differenceOf = (arrived: Buffer) => {
+      const expected = new ExpectedBody(pieces);
+      for (let at = 0; at < arrived.length; ) {
+        const next = at + 1 + below(3000);
+        expected.take(arrived.subarray(at, next));
+        at = next;
+      }
+      return expected.difference();
+    };
+    assert.equal(differenceOf(right), undefined);
+    assert.match(differenceOf(Buffer.concat([right, Buffer.of(1)])) ?? '', /differs/);
+    if (right.length === 0) continue;
+    assert.match(differenceOf(right.subarray(1)) ?? '', /differs|bytes, not/);
+    const wrong = Buffer.from(right);
+    wrong[below(wrong.length)]! ^= 1;
+    assert.match(differenceOf(wrong) ?? '', /differs/);
+  }
 });

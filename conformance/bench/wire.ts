@@ -21,6 +21,8 @@ export interface Exchange {
   /** The answer to a HEAD has no body, whatever its Content-Length says. */
   readonly isHead: boolean;
   readonly keepBody?: boolean;
+  /** Is given the body piece by piece, each good until it returns. */
+  readonly take?: (piece: Buffer) => void;
 }
 
 interface Pending {
@@ -123,6 +125,7 @@ export class Connection {
       this.#left -= taken.length;
       this.#bytes += taken.length;
       if (this.#pending?.exchange.keepBody === true) this.#kept.push(Buffer.from(taken));
+      this.#pending?.exchange.take?.(taken);
       bytes = bytes.subarray(taken.length);
       if (this.#left > 0) return;
       if (!this.#isChunked) {
