@@ -21,6 +21,7 @@ import {
   unitKey,
 } from './records.ts';
 import {
+  behind,
   type CheckOptions,
   type CheckReport,
   rowsAtOnce,
@@ -157,9 +158,9 @@ export class Check extends SnapshotCheck<PageTree> {
           for (const page of this.leavesIn(table, row)) await this.checkPage(page, table, row.key);
           onProgress?.(this.pages, Math.max(this.pages, this.pagesOwned));
         }
-        const last = keys[keys.length - 1];
-        if (last === undefined) break;
-        start = Buffer.concat([last, Buffer.alloc(1)]);
+        const next = behind(keys, start);
+        if (next === undefined) break;
+        start = next;
       }
     }
   }
@@ -202,8 +203,8 @@ function count(table: Table): number {
   for (let start: Buffer | undefined; ; ) {
     const batch = table.keys({ ...(start && { start }), limit: 10_000 });
     total += batch.length;
-    const last = batch[batch.length - 1];
-    if (last === undefined) return total;
-    start = Buffer.concat([last, Buffer.alloc(1)]);
+    const next = behind(batch, start);
+    if (next === undefined) return total;
+    start = next;
   }
 }

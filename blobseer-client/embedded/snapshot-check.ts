@@ -25,13 +25,16 @@ export interface Reference {
   readonly snapshot: SnapshotRef;
 }
 
-/** What the owner of the blobs finds wrong among its own records, in words for the report. */
+/** In words for the report. */
 export interface Problem {
   readonly problem: string;
 }
 
 export interface CheckOptions {
-  /** Every reference that the owner of the blobs holds (the gateway's versions and parts). */
+  /**
+   * Every reference that the owner of the blobs holds (the gateway's versions and parts), and what it finds wrong
+   * among its own records.
+   */
   readonly references: Iterable<Reference | Problem>;
   /** Pages read, of so many. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -165,10 +168,14 @@ export class SnapshotCheck<Tree> {
   protected *rows(table: Table): Generator<Row> {
     for (let start: Buffer | undefined; ; ) {
       const keys = table.keys({ ...(start && { start }), limit: rowsAtOnce });
-      yield* this.rowsOf(table, keys);
-      const last = keys[keys.length - 1];
-      if (last === undefined) return;
-      start = Buffer.concat([last, Buffer.alloc(1)]);
+      for (const key of keys) {
+        const [row] = this.rowsOf(table, [key]);
+        if (row !== undefined) yield row;
+        else if (!table.has(key)) this.report(`a key of table ${table.name} is listed, not found`);
+      }
+      const next = behind(keys, start);
+      if (next === undefined) return;
+      start = next;
     }
   }
 
@@ -201,4 +208,14 @@ export class SnapshotCheck<Tree> {
       return undefined;
     }
   }
+}
+
+/**
+ * Where a walk goes on behind a batch that began at `start`; undefined behind the last, and where keys do not rise, as
+ * damaged ones may: it would begin again with what it has had.
+ */
+export function behind(keys: readonly Buffer[], start: Buffer | undefined): Buffer | undefined {
+  const last = keys.at(-1);
+  if (last === undefined || (start !== undefined && last.compare(start) < 0)) return undefined;
+  return Buffer.concat([last, Buffer.alloc(1)]);
 }

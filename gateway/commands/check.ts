@@ -1,4 +1,4 @@
-/** `blobseer-s3 check`: every record, every reference and every page's bytes, with a report. */
+/** `blobseer-s3 check`: records, references and every page's bytes, with a report. */
 import type { CheckReport } from '../../blobseer-client/index.ts';
 import { exitStatus } from '../terminal.ts';
 import {
@@ -15,12 +15,12 @@ const barWidth = 40;
 
 export const check: Command = {
   name: 'check',
-  summary: 'verifies every page and every reference',
+  summary: 'verifies records, references and pages',
   help: `Usage: blobseer-s3 check [--data DIR] [--blobseer FILE] [--config FILE]
 
-Reads every record, compares buckets, entries and versions with each other, follows every reference, and
-reads every page, comparing it with its CRC32C. A server may run on the directory meanwhile. Shows a progress
-bar on a terminal, prints a report, changes nothing.
+Compares the records of buckets, objects, versions, uploads and users with each other, follows every
+reference, and reads every page, comparing it with its CRC32C. A server may run on the directory
+meanwhile. Shows a progress bar on a terminal, prints a report, changes nothing.
 Exit status: 0 all is well, 1 damage was found (each is named), 2 wrong usage or no store there.
 
 Options:

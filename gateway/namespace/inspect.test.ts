@@ -1,8 +1,7 @@
 /** What `check` is told of the namespace: nothing where all is well, and of each kind of damage that one thing. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Transaction } from '../../blobseer-client/index.ts';
-import { BlobSeerError } from '../../blobseer-client/index.ts';
+import { BlobSeerError, type RangeQuery, type Transaction } from '../../blobseer-client/index.ts';
 import {
   draftOf,
   extentOf,
@@ -61,7 +60,7 @@ async function filled() {
       keys: [{ accessKey: 'ANNSKEY', secret: 'secret', createdMs: 1 }],
     }),
   );
-  return { store, namespace, tables, commit };
+  return { namespace, tables, commit, bucket };
 }
 
 /** Row key of the entry, and of the null row, of a key of bucket 1. */
@@ -93,7 +92,7 @@ const damages: readonly (readonly [what: string, damage: Damage, told: readonly 
   [
     'the version that an entry names is gone',
     (t, tables) => t.remove(tables.versions, first(rowsOf(tables, 'versions', 'large')).key),
-    [/the entry of "large" in bucket 1 names a version that is not the newest, or not there/],
+    [/the entry of "large" in bucket 1 names a version that is not there/],
   ],
   [
     'an entry that holds a row is gone, and an older version is there',
@@ -167,7 +166,7 @@ const damages: readonly (readonly [what: string, damage: Damage, told: readonly 
       const { key } = first(rowsOf(tables, 'versionExtents', 'chunked'));
       t.remove(tables.versionExtents, key);
     },
-    [/version \S+ of "chunked" in bucket 1 has 0 extents of 0 bytes, not 9 of 9/],
+    [/version \S+ of "chunked" in bucket 1 has 0 extents, not 9/],
   ],
   [
     'extents are of no version',
@@ -182,29 +181,30 @@ const damages: readonly (readonly [what: string, damage: Damage, told: readonly 
     'a bucket is not found by its id',
     (t, { bucketsById }) => t.remove(bucketsById, Buffer.of(0, 0, 0, 0, 0, 1)),
     [
-      /bucket bucket is not found by its id/,
+      /bucket "bucket" is not found by its id/,
       /there is no bucket 1, and rows of it in entries/,
       /there is no bucket 1, and rows of it in versions/,
+      /upload \S+ is there, and its bucket is not/,
     ],
   ],
   [
     "a bucket is missing among its owner's",
     (t, { bucketsByOwner }) => t.remove(bucketsByOwner, first(bucketsByOwner.keys({ limit: 1 }))),
-    [/bucket bucket is missing among the buckets of its owner/],
+    [/bucket "bucket" is missing among the buckets of its owner/],
   ],
   [
     'an owner has a bucket that is not there',
     (t, { bucketsByOwner }) => {
       t.put(bucketsByOwner, justAfter(first(bucketsByOwner.keys({ limit: 1 }))), Buffer.alloc(0));
     },
-    [/a row of an owner's buckets, .*, is of a bucket that is not there/],
+    [/the row of an owner's bucket "bucket.*" is of a bucket that is not there/],
   ],
   [
     'a bucket is gone, and all that is in it is left',
     (t, { buckets }) => t.remove(buckets, Buffer.from('bucket')),
     [
       /bucket id 1 is of a bucket that is not there/,
-      /a row of an owner's buckets, .*, is of a bucket that is not there/,
+      /the row of an owner's bucket "bucket.*" is of a bucket that is not there/,
     ],
   ],
   [
@@ -215,7 +215,90 @@ const damages: readonly (readonly [what: string, damage: Damage, told: readonly 
   [
     'an access key finds nobody',
     (t, { accessKeys }) => t.remove(accessKeys, Buffer.from('ANNSKEY')),
-    [/user ann is not found by access key ANNSKEY/],
+    [/user "ann" is not found by access key ANNSKEY/],
+  ],
+  [
+    "an access key is another user's",
+    (t, { accessKeys }) => t.put(accessKeys, Buffer.from('ANNSKEY'), Buffer.from('bob')),
+    [/user "ann" is not found by access key ANNSKEY/, /access key "ANNSKEY" is nobody's/],
+  ],
+  [
+    'an entry holds a delete marker',
+    (t, tables) => {
+      const { key, value } = first(rowsOf(tables, 'versions', 'marked'));
+      const birth = key.subarray(key.length - 8);
+      t.put(tables.entries, entryRow('bare'), Buffer.concat([Buffer.of(2), birth, value]));
+    },
+    [/the entry of "bare" in bucket 1 holds a delete marker/],
+  ],
+  [
+    'an older version is what an entry names',
+    (t, tables) => {
+      const { key, value } = first(rowsOf(tables, 'versions', 'large'));
+      const newer = Buffer.concat([key.subarray(0, -1), Buffer.of(key.at(-1)! - 1)]);
+      t.put(tables.versions, newer, value);
+    },
+    [/the entry of "large" in bucket 1 names a version that is not the newest/],
+  ],
+  [
+    'extents have other lengths than the version',
+    (t, tables) => {
+      const { key, value } = first(rowsOf(tables, 'versionExtents', 'chunked'));
+      value[value.length - 1]! += 1; // the last one's length
+      t.put(tables.versionExtents, key, value);
+    },
+    [/version \S+ of "chunked" in bucket 1 has extents of 10 bytes, not 9/],
+  ],
+  [
+    'chunks stand beside a version that holds its extents itself',
+    (t, tables) => {
+      const { value } = first(rowsOf(tables, 'versionExtents', 'chunked'));
+      const { key } = first(rowsOf(tables, 'versions', 'large'));
+      t.put(tables.versionExtents, Buffer.concat([key, Buffer.alloc(2)]), value);
+    },
+    [/a row of parts or extents of "large" in bucket 1 is of no version/],
+  ],
+  [
+    'parts are of no version',
+    (t, tables) => {
+      const { key, value } = first(rowsOf(tables, 'versionParts', 'chunked'));
+      const other = Buffer.from(key.toString('latin1').replace('chunked', 'nothing'), 'latin1');
+      t.put(tables.versionParts, other, value);
+    },
+    [/a row of parts or extents of "nothing" in bucket 1 is of no version/],
+  ],
+  [
+    'the counter of buckets is behind',
+    (t, { counters }) => t.remove(counters, Buffer.from('buckets')),
+    [/the counter of buckets is behind/],
+  ],
+  [
+    'a leftover is of an upload that goes on',
+    (t, { uploads, leftovers }) => {
+      const { key } = first(uploads.range({ limit: 1 }));
+      t.put(leftovers, Buffer.concat([Buffer.of(2), key.subarray(-16)]), Buffer.alloc(0));
+    },
+    [/leftover 02\w+ would sweep away what is there/],
+  ],
+  [
+    'a leftover is of a bucket that is there',
+    (t, { leftovers }) => t.put(leftovers, Buffer.of(1, 0, 0, 0, 0, 0, 1), Buffer.alloc(0)),
+    [/leftover 01000000000001 would sweep away what is there/],
+  ],
+  [
+    'a part is cut off',
+    (t, { parts }) => {
+      const { key, value } = first(parts.range({ limit: 1 }));
+      t.put(parts, key, value.subarray(0, value.length - 1));
+    },
+    [/part 1 of upload \S+: unreadable row of parts/],
+  ],
+  [
+    'keys are shorter than any that were written',
+    (t, { entries, nulls, parts }) => {
+      for (const table of [entries, nulls, parts]) t.put(table, Buffer.of(0), Buffer.alloc(9));
+    },
+    [/row 00 of table entries/, /row 00 of table nulls/, /row 00 of table parts/],
   ],
   [
     'a row has a format that nobody knows',
@@ -239,23 +322,63 @@ for (const [what, damage, told] of damages) {
   });
 }
 
-test('a row that cannot be read costs the references of its own version, and no others', async () => {
-  const { namespace, tables } = await filled();
-  const referenced = () =>
-    [...namespace.inspect()].flatMap((found) => ('snapshot' in found ? [found.snapshot] : []));
-  const all = referenced();
-  assert.equal(all.length, 9 + manyExtents.length);
-  const damaged = entryRow('plain');
-  const { get } = tables.entries;
+test('inspected: what has another ACL than when it became current, and the last of many keys', async () => {
+  const { namespace, commit, tables, bucket } = await filled();
+  const { versionId } = namespace.current(bucket.id, 'large')!;
+  const acl = 'public-read';
+  assert.equal(
+    await commit((t) => namespace.amendVersion(t, bucket, 'large', versionId, { acl })),
+    true,
+  );
+  for (let number = 0; number < 1200; number += 1) {
+    const key = `many-${String(number).padStart(4, '0')}`;
+    const more = number === 1199 ? { headers: largeHeaders } : {};
+    await commit((t) => namespace.putVersion(t, bucket, key, draftOf(1000 + number, 1, more)));
+  }
+  const problems = () => [...namespace.inspect()].filter((found) => 'problem' in found);
+  assert.deepEqual(problems(), []);
+  assert.equal([...namespace.inspect()].length, 9 + manyExtents.length + 1200);
+  await commit((t) => t.remove(tables.entries, entryRow('many-1199')));
+  assert.deepEqual(problems(), [
+    { problem: '"many-1199" in bucket 1 has a current version and no entry: no listing shows it' },
+  ]);
+});
+
+test('a row that cannot be read costs the references of its own version, and is told once', async () => {
+  const { namespace, tables, commit, bucket } = await filled();
+  for (let blob = 20; blob < 25; blob += 1) {
+    await commit((t) => namespace.putVersion(t, bucket, 'old', draftOf(blob)));
+  }
+  const inspected = () => {
+    const found = [...namespace.inspect()];
+    return {
+      refs: found.flatMap((each) => ('snapshot' in each ? [each.snapshot.blobId] : [])),
+      problems: found.flatMap((each) => ('problem' in each ? [each.problem] : [])),
+    };
+  };
+  const all = inspected();
+  assert.deepEqual(all.problems, []);
+  const damaged = entryRow('old');
+  const { get, range } = tables.entries;
+  const damage = new BlobSeerError('corrupt', 'a record is damaged');
   Object.assign(tables.entries, {
     get(key: Buffer) {
-      if (damaged.equals(key)) throw new BlobSeerError('corrupt', 'a record is damaged');
+      if (damaged.equals(key)) throw damage;
       return get.call(this, key);
     },
+    range(query: RangeQuery) {
+      const rows = range.call(this, query);
+      if (rows.some(({ key }) => damaged.equals(key))) throw damage;
+      return rows;
+    },
+    keys(query: RangeQuery) {
+      return range.call(this, query).map(({ key }) => key);
+    },
   });
-  const left = referenced();
+  const left = inspected();
+  assert.deepEqual(left.problems, ['the entry of "old" in bucket 1: a record is damaged']);
   assert.deepEqual(
-    all.filter(({ blobId }) => !left.some((ref) => ref.blobId === blobId)),
-    [{ blobId: 3, version: 1 }],
+    all.refs.filter((blobId) => !left.refs.includes(blobId)),
+    [24],
   );
 });

@@ -3,26 +3,29 @@
  * part whose extents no version has taken over; and what is wrong among its own rows. `check` walks
  * it without an await, so that on a served directory too all of it is of one view.
  */
-import type { Problem, Reference, Row } from '../../blobseer-client/index.ts';
+import type { Problem, Reference } from '../../blobseer-client/index.ts';
 import { ownerRow } from './buckets.ts';
-import type { Context } from './context.ts';
+import { type Context, lastNumber } from './context.ts';
 import { encodeUploadId, uploadIdBytes } from './ids.ts';
 import { inspectVersions } from './inspect-versions.ts';
 import { bucketIdBytes, bucketKey, tailOf } from './keys.ts';
-import { isEnded, ownsReferences } from './leftovers.ts';
-import { decodeBucket, decodeUpload, decodeUser, partSnapshots } from './records.ts';
-import { rowByRow } from './row-by-row.ts';
+import { isEnded, isLeftBucket, leftoverOf, ownsReferences } from './leftovers.ts';
+import type { Bucket } from './namespace.ts';
+import { decodeBucket, decodePart, decodeUpload, decodeUser } from './records.ts';
+import { keysOf, RowByRow } from './row-by-row.ts';
 import type { Tables } from './tables.ts';
 
 export function* inspect(context: Context): Iterable<Reference | Problem> {
   const { tables } = context;
-  yield* inspectBuckets(tables);
-  yield* inspectVersions(context);
-  yield* inspectParts(context);
-  yield* rowByRow(tables.users, userName, (row) => inspectUser(tables, row));
-  const { accessKeys, bucketSettings, counters, owners, leftovers, usage } = tables;
-  for (const table of [accessKeys, bucketSettings, counters, owners, leftovers, usage]) {
-    yield* rowByRow(
+  const rowByRow = new RowByRow();
+  yield* inspectBuckets(tables, rowByRow);
+  yield* inspectVersions(context, rowByRow);
+  yield* inspectUploads(context, rowByRow);
+  yield* inspectUsers(tables, rowByRow);
+  // Of these only whether they can be read.
+  const { bucketSettings, counters, owners, usage } = tables;
+  for (const table of [bucketSettings, counters, owners, usage]) {
+    yield* rowByRow.of(
       table,
       () => `a row of ${table.name}`,
       () => [],
@@ -31,63 +34,106 @@ export function* inspect(context: Context): Iterable<Reference | Problem> {
 }
 
 /** A bucket has a row by each of name, id and owner. */
-function* inspectBuckets({ buckets, bucketsById, bucketsByOwner }: Tables): Iterable<Problem> {
-  const owned = new Set<string>();
-  yield* rowByRow(buckets, bucketName, function* ({ key, value }) {
+function* inspectBuckets(tables: Tables, rowByRow: RowByRow): Iterable<Problem> {
+  const { buckets, bucketsById, bucketsByOwner } = tables;
+  let largestId = 0;
+  yield* rowByRow.of(buckets, bucketName, function* ({ key, value }) {
     const bucket = decodeBucket(value, key.toString('utf8'));
-    const byOwner = ownerRow(bucket);
-    owned.add(byOwner.toString('latin1'));
+    largestId = Math.max(largestId, bucket.id);
     if (bucketsById.get(bucketKey(bucket.id))?.equals(key) !== true) {
       yield { problem: `${bucketName(key)} is not found by its id` };
     }
-    if (!bucketsByOwner.has(byOwner)) {
+    if (!bucketsByOwner.has(ownerRow(bucket))) {
       yield { problem: `${bucketName(key)} is missing among the buckets of its owner` };
     }
   });
-  yield* rowByRow(bucketsById, idName, function* ({ key, value }) {
-    if (!buckets.has(value)) yield { problem: `${idName(key)} is of a bucket that is not there` };
+  yield* rowByRow.of(bucketsById, idName, function* ({ key, value }) {
+    const bucket = bucketIn(tables, value);
+    if (bucket?.id === key.readUIntBE(0, bucketIdBytes)) return;
+    yield { problem: `${idName(key)} is of a bucket that is not there` };
   });
-  yield* rowByRow(bucketsByOwner, ownedName, function* ({ key }) {
-    if (owned.has(key.toString('latin1'))) return;
+  yield* rowByRow.of(bucketsByOwner, ownedName, function* ({ key }) {
+    const bucket = bucketIn(tables, nameIn(key));
+    if (bucket !== undefined && ownerRow(bucket).equals(key)) return;
     yield { problem: `${ownedName(key)} is of a bucket that is not there, or another's` };
   });
+  // The next bucket would be given the id, and so the objects, of one that is there.
+  if (lastNumber(tables.counters, 'buckets') < largestId) {
+    yield* rowByRow.once('the counter of buckets is behind: make no bucket before it is mended');
+  }
 }
 
-function* inspectParts(context: Context): Iterable<Reference | Problem> {
-  const { uploads, parts } = context.tables;
+function bucketIn({ buckets }: Tables, name: Buffer): Bucket | undefined {
+  const value = buckets.get(name);
+  return value && decodeBucket(value, name.toString('utf8'));
+}
+
+/** Bucket name in a row of an owner's buckets: behind the escaped owner and 00 00. */
+function nameIn(ownedRow: Buffer): Buffer {
+  return ownedRow.subarray(ownedRow.indexOf(terminator) + terminator.length);
+}
+
+const terminator = Buffer.alloc(2);
+
+function* inspectUploads(context: Context, rowByRow: RowByRow): Iterable<Reference | Problem> {
+  const { tables } = context;
   const known = new Set<string>();
-  yield* rowByRow(uploads, uploadName, ({ key, value }) => {
-    const uploadId = encodeUploadId(tailOf(key, uploadIdBytes));
-    known.add(uploadId);
-    decodeUpload(value, { bucketId: 0, key: '', uploadId });
-    return [];
+  for (const key of keysOf(tables.uploads)) known.add(uploadIdIn(key));
+  yield* rowByRow.of(tables.uploads, uploadName, function* ({ key, value }) {
+    decodeUpload(value, { bucketId: 0, key: '', uploadId: uploadIdIn(key) });
+    const bucketId = key.subarray(0, bucketIdBytes);
+    if (tables.bucketsById.has(bucketId) || isLeftBucket(context, bucketId)) return;
+    yield { problem: `${uploadName(key)} is there, and its bucket is not` };
   });
-  yield* rowByRow(parts, partName, function* ({ key, value }) {
+  yield* rowByRow.of(tables.parts, partName, function* ({ key, value }) {
     const id = key.subarray(0, uploadIdBytes);
     const owner = partName(key);
+    const { extents, size } = decodePart(value, key.readUInt16BE(uploadIdBytes));
     if (ownsReferences(context, key)) {
-      for (const snapshot of partSnapshots(value)) yield { owner, snapshot };
+      for (const { snapshot } of extents) yield { owner, snapshot };
     }
+    const bytes = extents.reduce((sum, { length }) => sum + length, 0);
+    if (bytes !== size) yield { problem: `${owner} has extents of ${bytes} bytes, not ${size}` };
     if (!known.has(encodeUploadId(id)) && !isEnded(context, id)) {
       yield { problem: `${owner} is there, and the upload is not` };
     }
   });
+  yield* rowByRow.of(tables.leftovers, leftoverName, function* ({ key }) {
+    const { bucketId, uploadId } = leftoverOf(key);
+    const isThere =
+      bucketId === undefined
+        ? uploadId !== undefined && known.has(encodeUploadId(uploadId))
+        : tables.bucketsById.has(bucketId);
+    if (!isThere) return;
+    yield { problem: `${leftoverName(key)} would sweep away what is there` };
+  });
 }
 
-/** He is found by each of his access keys. */
-function* inspectUser({ accessKeys }: Tables, { key, value }: Row): Iterable<Problem> {
-  for (const { accessKey } of decodeUser(value, key.toString('utf8')).keys) {
-    if (accessKeys.get(Buffer.from(accessKey))?.equals(key) === true) continue;
-    yield { problem: `${userName(key)} is not found by access key ${accessKey}` };
-  }
+/** A user is found by each of his access keys, and they are of nobody else. */
+function* inspectUsers({ users, accessKeys }: Tables, rowByRow: RowByRow): Iterable<Problem> {
+  yield* rowByRow.of(users, userName, function* ({ key, value }) {
+    for (const { accessKey } of decodeUser(value, key.toString('utf8')).keys) {
+      if (accessKeys.get(Buffer.from(accessKey))?.equals(key) === true) continue;
+      yield { problem: `${userName(key)} is not found by access key ${accessKey}` };
+    }
+  });
+  yield* rowByRow.of(accessKeys, accessKeyName, function* ({ key, value: id }) {
+    const user = users.get(id);
+    const keys = user === undefined ? [] : decodeUser(user, id.toString('utf8')).keys;
+    if (keys.some(({ accessKey }) => accessKey === key.toString('utf8'))) return;
+    yield { problem: `${accessKeyName(key)} is nobody's` };
+  });
 }
 
-const bucketName = (key: Buffer) => `bucket ${key.toString('utf8')}`;
+const quoted = (bytes: Buffer) => JSON.stringify(bytes.toString('utf8'));
+const uploadIdIn = (key: Buffer) => encodeUploadId(tailOf(key, uploadIdBytes));
+const bucketName = (key: Buffer) => `bucket ${quoted(key)}`;
 const idName = (key: Buffer) => `bucket id ${key.readUIntBE(0, bucketIdBytes)}`;
-const ownedName = (key: Buffer) =>
-  `a row of an owner's buckets, ${JSON.stringify(key.toString('utf8'))},`;
-const uploadName = (key: Buffer) => `upload ${encodeUploadId(tailOf(key, uploadIdBytes))}`;
-const userName = (key: Buffer) => `user ${key.toString('utf8')}`;
+const ownedName = (key: Buffer) => `the row of an owner's bucket ${quoted(nameIn(key))}`;
+const uploadName = (key: Buffer) => `upload ${uploadIdIn(key)}`;
+const userName = (key: Buffer) => `user ${quoted(key)}`;
+const accessKeyName = (key: Buffer) => `access key ${quoted(key)}`;
+const leftoverName = (key: Buffer) => `leftover ${key.toString('hex')}`;
 
 function partName(key: Buffer): string {
   const uploadId = encodeUploadId(key.subarray(0, uploadIdBytes));

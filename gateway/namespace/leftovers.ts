@@ -105,6 +105,23 @@ export function isEnded(context: Context, uploadId: Buffer): boolean {
   return context.tables.leftovers.has(leftoverRow(kind.upload, uploadId));
 }
 
+/** Whether the bucket was deleted, and its uploads' rows are still to be removed. */
+export function isLeftBucket(context: Context, bucketId: Buffer): boolean {
+  return context.tables.leftovers.has(leftoverRow(kind.bucket, bucketId));
+}
+
+/** What a row is of: one of them is undefined, or both where the row is none that was written. */
+export function leftoverOf(row: Buffer): {
+  readonly bucketId: Buffer | undefined;
+  readonly uploadId: Buffer | undefined;
+} {
+  const id = row.subarray(1);
+  return {
+    bucketId: row[0] === kind.bucket ? id : undefined,
+    uploadId: row[0] === kind.upload ? id : undefined,
+  };
+}
+
 function leftoverRow(rowKind: number, id: Buffer): Buffer {
   return Buffer.concat([Buffer.of(rowKind), id]);
 }

@@ -166,6 +166,15 @@ export function decodeEntry(entry: Buffer): { birth: Buffer; row: Buffer | undef
   });
 }
 
+/** What the entry of a version answers whose row lies elsewhere. */
+export function decodeEntryHead(entry: Buffer, owners: Owners): Head {
+  return decoding('entries', () => {
+    const head = new Head();
+    head.read(new ByteReader(entry, entryBodyOffset), entry, 1, owners);
+    return head;
+  });
+}
+
 /** The entry that holds a version's row. */
 export function wholeEntry(row: Buffer, birth: Buffer): Buffer {
   return makeEntry(wholeFormat, row, birth);

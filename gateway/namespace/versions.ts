@@ -135,7 +135,7 @@ export class Versions {
     return { versionId, isDeleteMarker };
   }
 
-  /** Only the version's own row changes: a head has no tags, and chunks hold extents and parts. */
+  /** Only the version's own row changes: nothing that a listing answers, nor what stands in chunks. */
   amend(
     transaction: Transaction,
     bucket: Bucket,

@@ -176,7 +176,10 @@ class Pair {
       }
       case 'amend': {
         const wanted = model.versionsOf(op.key)[op.pick]?.versionId ?? 'null';
-        const change = { tags: { tag: op.tag } };
+        const change = {
+          tags: { tag: op.tag },
+          acl: op.pick === 0 ? ('public-read' as const) : undefined,
+        };
         const wasThere = namespace.amendVersion(transaction, bucket, op.key, wanted, change);
         assert.equal(wasThere, model.amend(op.key, wanted, op.tag));
         break;
