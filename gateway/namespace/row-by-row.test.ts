@@ -42,7 +42,7 @@ test('keys that do not rise end a walk where it would begin again, and are told 
   for (const count of [3, 499, 998, 1200]) {
     const keys = [...numbered(count), 'Key-behind-all', 'Key-behind-that'];
     const { seen, problems } = walked(disordered(keys));
-    assert.ok(seen.length >= count && seen.length <= count + 1);
+    assert.ok(seen.length >= count && seen.length <= count + 2);
     assert.deepEqual(problems, ['Key-behind-all: the keys of table disordered are out of order']);
     assert.ok([...keysOf(disordered(keys))].length <= keys.length + 500);
   }
