@@ -1,5 +1,5 @@
 /** What the parts of the namespace share. */
-import type { BlobSeer, Store, Table, Transaction } from '../../blobseer-client/index.ts';
+import type { BlobSeer, Store, Transaction } from '../../blobseer-client/index.ts';
 import type { Clock } from '../clock.ts';
 import { NamespaceError } from './errors.ts';
 import type { Owners } from './owners.ts';
@@ -23,16 +23,18 @@ export interface Context {
 /** The next number of a counter, from 1: never the same again, even where its owner is deleted. */
 export function nextNumber(context: Context, transaction: Transaction, counter: string): number {
   const { counters } = context.tables;
-  const number = lastNumber(counters, counter) + 1;
+  const row = Buffer.from(counter);
+  const last = counters.get(row);
+  const number = (last === undefined ? 0 : lastNumber(last)) + 1;
   const value = Buffer.allocUnsafe(6);
   value.writeUIntBE(number, 0, 6);
-  transaction.put(counters, Buffer.from(counter), value);
+  transaction.put(counters, row, value);
   return number;
 }
 
-/** The last that was given out; 0 before the first. */
-export function lastNumber(counters: Table, counter: string): number {
-  return counters.get(Buffer.from(counter))?.readUIntBE(0, 6) ?? 0;
+/** The last that a counter gave out, in its row. */
+export function lastNumber(row: Buffer): number {
+  return row.readUIntBE(0, 6);
 }
 
 export function invalidArgument(message: string): NamespaceError {

@@ -273,6 +273,19 @@ const damages: readonly (readonly [what: string, damage: Damage, told: readonly 
     [/the counter of buckets is behind/],
   ],
   [
+    'the counter of buckets is behind those that are there',
+    (t, { counters }) => t.put(counters, Buffer.from('buckets'), Buffer.alloc(6)),
+    [/the counter of buckets is behind/],
+  ],
+  [
+    'a counter is too short',
+    (t, { counters, nulls }) => {
+      t.put(counters, Buffer.from('buckets'), Buffer.alloc(2));
+      t.remove(nulls, entryRow('null')); // seen behind it
+    },
+    [/counter "buckets": Attempt to access memory/, /null version that its null row does not name/],
+  ],
+  [
     'a leftover is of an upload that goes on',
     (t, { uploads, leftovers }) => {
       const { key } = first(uploads.range({ limit: 1 }));

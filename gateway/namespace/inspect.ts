@@ -23,8 +23,8 @@ export function* inspect(context: Context): Iterable<Reference | Problem> {
   yield* inspectUploads(context, rowByRow);
   yield* inspectUsers(tables, rowByRow);
   // Of these only whether they can be read.
-  const { bucketSettings, counters, owners, usage } = tables;
-  for (const table of [bucketSettings, counters, owners, usage]) {
+  const { bucketSettings, owners, usage } = tables;
+  for (const table of [bucketSettings, owners, usage]) {
     yield* rowByRow.of(
       table,
       () => `a row of ${table.name}`,
@@ -57,11 +57,23 @@ function* inspectBuckets(tables: Tables, rowByRow: RowByRow): Iterable<Problem> 
     if (bucket !== undefined && ownerRow(bucket).equals(key)) return;
     yield { problem: `${ownedName(key)} is of a bucket that is not there, or another's` };
   });
-  // The next bucket would be given the id, and so the objects, of one that is there.
-  if (lastNumber(tables.counters, 'buckets') < largestId) {
-    yield* rowByRow.once('the counter of buckets is behind: make no bucket before it is mended');
-  }
+  yield* inspectCounters(tables, rowByRow, largestId);
 }
+
+/** Where that of buckets is behind, the next bucket is given the id, and so the objects, of one that is there. */
+function* inspectCounters(
+  { counters }: Tables,
+  rowByRow: RowByRow,
+  largestId: number,
+): Iterable<Problem> {
+  const isBehind = { problem: 'the counter of buckets is behind: make none before it is mended' };
+  yield* rowByRow.of(counters, counterName, function* ({ key, value }) {
+    if (key.equals(bucketCounter) && lastNumber(value) < largestId) yield isBehind;
+  });
+  if (largestId > 0 && !counters.has(bucketCounter)) yield isBehind;
+}
+
+const bucketCounter = Buffer.from('buckets');
 
 function bucketIn({ buckets }: Tables, name: Buffer): Bucket | undefined {
   const value = buckets.get(name);
@@ -131,6 +143,7 @@ const bucketName = (key: Buffer) => `bucket ${quoted(key)}`;
 const idName = (key: Buffer) => `bucket id ${key.readUIntBE(0, bucketIdBytes)}`;
 const ownedName = (key: Buffer) => `the row of an owner's bucket ${quoted(nameIn(key))}`;
 const uploadName = (key: Buffer) => `upload ${uploadIdIn(key)}`;
+const counterName = (key: Buffer) => `counter ${quoted(key)}`;
 const userName = (key: Buffer) => `user ${quoted(key)}`;
 const accessKeyName = (key: Buffer) => `access key ${quoted(key)}`;
 const leftoverName = (key: Buffer) => `leftover ${key.toString('hex')}`;
