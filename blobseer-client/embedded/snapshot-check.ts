@@ -215,7 +215,9 @@ export class SnapshotCheck<Tree> {
  * damaged ones may: it would begin again with what it has had.
  */
 export function behind(keys: readonly Buffer[], start: Buffer | undefined): Buffer | undefined {
+  const [first] = keys;
   const last = keys.at(-1);
-  if (last === undefined || (start !== undefined && last.compare(start) < 0)) return undefined;
+  if (first === undefined || last === undefined || last.compare(first) < 0) return undefined;
+  if (start !== undefined && last.compare(start) < 0) return undefined;
   return Buffer.concat([last, Buffer.alloc(1)]);
 }

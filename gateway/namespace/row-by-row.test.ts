@@ -48,6 +48,17 @@ test('keys that do not rise end a walk where it would begin again, and are told 
   }
 });
 
+test('damage is told of a key, too, that no name can be made of', () => {
+  const nameless = () => {
+    throw new RangeError('too short');
+  };
+  const findings = new RowByRow().of(disordered(['b', 'a']), nameless, () => []);
+  assert.deepEqual(
+    [...findings],
+    [{ problem: 'row 61 of table disordered: the keys of table disordered are out of order' }],
+  );
+});
+
 test('what is listed and not found is damage; an error that is none goes on', () => {
   const table = disordered(['a', 'b']);
   const failing = (error: Error) =>

@@ -24,9 +24,12 @@ export class RowByRow {
     inspect: (row: Row) => Iterable<Found>,
   ): Iterable<Found | Problem> {
     for (const row of rowsOf(table)) {
+      if ('damage' in row) {
+        yield* this.once(row.damage, nameOr(nameOf, table, row.key));
+        continue;
+      }
       try {
-        if ('damage' in row) yield* this.once(row.damage, nameOf(row.key));
-        else yield* inspect(row);
+        yield* inspect(row);
       } catch (error) {
         const damage = damageIn(error);
         if (damage === undefined) throw error;
