@@ -5,6 +5,8 @@
  */
 import { crc32c as nativeCrc32c } from '@node-rs/crc32';
 
+/** Of a sum where it is stored. */
+export const crcBytes = 4;
 /** First length that is left to native code, in bytes. */
 export const nativeFromBytes = 150;
 
@@ -54,4 +56,11 @@ export function crc32c(bytes: Uint8Array, start: number, end: number, seed = 0):
   }
   for (; at < end; at += 1) sum = behind0[(sum ^ bytes[at]!) & 0xff]! ^ (sum >>> 8);
   return ~sum >>> 0;
+}
+
+/** A sum as it is stored, little-endian. */
+export function sumAt(bytes: Uint8Array, at: number): number {
+  return (
+    (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
+  );
 }

@@ -194,3 +194,32 @@ test('a record that is not what was put under its key is corrupt', async () => {
   await after.close();
   await rm(directory, { recursive: true });
 });
+
+test('a damaged record amid a range is named, however many are whole around it', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'environment-'));
+  const file = path.join(directory, 'db');
+  const before = new Environment({ file });
+  await before.commit((tx) => {
+    for (let key = 10; key < 90; key += 1) {
+      tx.put(before.table('t'), bytes(`key-${key}`), bytes(`value of ${key}`.repeat(key % 7)));
+    }
+  });
+  await before.close();
+  const content = await readFile(file);
+  const damaged = Buffer.from('value of 46');
+  for (let at = content.indexOf(damaged); at >= 0; at = content.indexOf(damaged, at + 1)) {
+    content[at + 3]! ^= 1;
+  }
+  await writeFile(file, content);
+  const after = new Environment({ file });
+  const table = after.table('t');
+  const name = Buffer.from('key-46').toString('hex');
+  const isNamed = { message: `record ${name} of table t is damaged` };
+  for (const limit of [100, 40]) assert.throws(() => packed(table, { limit }), isNamed);
+  const start = bytes('key-46');
+  for (const limit of [1, 2, 10]) assert.throws(() => packed(table, { start, limit }), isNamed);
+  assert.equal(packed(table, { limit: 36 }).length, 36);
+  assert.equal(packed(table, { start: bytes('key-47'), limit: 100 }).length, 43);
+  await after.close();
+  await rm(directory, { recursive: true });
+});

@@ -20,12 +20,13 @@ import { BlobSeerError } from '../errors.ts';
 import type { PackedRows } from '../packed-rows.ts';
 import type { RangeQuery, Repeating, Row, Store, Table, Transaction } from '../store.ts';
 import { Commits } from './commits.ts';
-import { crc32c } from './crc32c.ts';
+import { crc32c, crcBytes, sumAt } from './crc32c.ts';
 import { DatabaseCut } from './database-cut.ts';
 import { prepareDatabaseFile } from './database-file.ts';
 import { Headroom } from './headroom.ts';
 import { translateIoError } from './io-errors.ts';
 import { PackedRange } from './packed-range.ts';
+import { unseal } from './sealed-rows.ts';
 import { Slab } from './slab.ts';
 import type { PageTable } from './tables.ts';
 
@@ -53,7 +54,6 @@ interface LmdbStatus {
 }
 
 const sequenceKey = Buffer.from('sequence');
-const crcBytes = 4;
 
 export interface EnvironmentOptions {
   /** The LMDB file. */
@@ -133,15 +133,8 @@ class LmdbTable implements PageTable {
   packed(query: RangeQuery, rows: PackedRows): void {
     this.packing.read(rangeOptions(query), rows);
     if (!this.isSealed) return;
-    const { bytes } = rows;
-    for (let row = 0; row < rows.count; row += 1) {
-      const end = rows.valueEnd(row) - crcBytes;
-      // Key and value lie together, so one sum goes over both.
-      const isWhole =
-        end >= rows.valueStart(row) && sumAt(bytes, end) === crc32c(bytes, rows.keyStart(row), end);
-      if (!isWhole) throw this.damaged(rows.key(row));
-      rows.shortenValue(row, crcBytes);
-    }
+    const damaged = unseal(rows);
+    if (damaged !== undefined) throw this.damaged(rows.key(damaged));
   }
 
   keys(query: RangeQuery): Buffer[] {
@@ -215,13 +208,6 @@ function isSame(bytes: Uint8Array, known: Uint8Array, length: number): boolean {
   if (length !== known.length) return false;
   for (let at = 0; at < length; at += 1) if (bytes[at] !== known[at]) return false;
   return true;
-}
-
-/** A little-endian sum as it is stored. */
-function sumAt(bytes: Uint8Array, at: number): number {
-  return (
-    (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0
-  );
 }
 
 type LmdbRange = Parameters<BytesDatabase['getRange']>[0] & object;

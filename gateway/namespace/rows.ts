@@ -6,7 +6,6 @@ import { ByteReader, ByteWriter } from './bytes.ts';
 import { NamespaceError } from './errors.ts';
 
 export const format = 1;
-const formats: readonly number[] = [format];
 
 /** Turns what a damaged row does to a reader into an error that names the table. */
 export function decoding<T>(what: string, read: () => T): T {
@@ -27,14 +26,16 @@ export function openRow(what: string, value: Buffer): ByteReader {
   return reader;
 }
 
-/** The same with a reader that stands before it; returns the format, one of those that are known. */
-export function checkFormat(what: string, reader: ByteReader, known = formats): number {
-  const found = reader.remaining === 0 ? undefined : reader.u8();
-  if (found === undefined || !known.includes(found)) {
-    const text = `row of ${what} has format ${found ?? 'none'}, known is ${known.join(' and ')}`;
-    throw new NamespaceError('corrupt', text);
-  }
+/** The same with a reader that stands before it; returns the format: of the first one to the `newest`. */
+export function checkFormat(what: string, reader: ByteReader, newest = format): number {
+  const found = reader.remaining === 0 ? 0 : reader.u8();
+  if (found < format || found > newest) throw unknownFormat(what, found, newest);
   return found;
+}
+
+function unknownFormat(what: string, found: number, newest: number): NamespaceError {
+  const known = newest === format ? `${format}` : `${format} to ${newest}`;
+  return new NamespaceError('corrupt', `row of ${what} has format ${found}, known is ${known}`);
 }
 
 export function newRow(): ByteWriter {

@@ -49,7 +49,6 @@ import { checkFormat, decoding, format, newRow, openRow } from './rows.ts';
 
 /** Of entries that hold a row. */
 const wholeFormat = 2;
-const entryFormats: readonly number[] = [format, wholeFormat];
 export const entryBodyOffset = 1 + birthBytes;
 /** Most extents, and most parts, that stand in the version row itself. */
 export const maxInline = 4;
@@ -153,7 +152,7 @@ export function versionFlags(value: Buffer): VersionFlags {
  * its head alone. Throws RangeError.
  */
 export function readIsWhole(reader: ByteReader): boolean {
-  return checkFormat('entries', reader, entryFormats) === wholeFormat;
+  return checkFormat('entries', reader, wholeFormat) === wholeFormat;
 }
 
 /** The birth of the version it is of, and the version's row where it holds that. */

@@ -6,7 +6,7 @@ import { invalidArgument } from '../s3/errors.ts';
 import { element, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
 import { Owners, xmlListAnswer } from './answers.ts';
-import { ListedLines, SharedMarkup, tags } from './listed-lines.ts';
+import { ListedLines, SharedMarkup, TimeToSize, tags } from './listed-lines.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { type NameBytesWriter, nameWriter, pageSize } from './paging.ts';
 import { loadedBucket } from './request.ts';
@@ -59,18 +59,19 @@ export function listObjectVersions(request: S3Request, services: Services): S3Re
 
 const versionOpening = tags('<Version><Key>');
 const markerOpening = tags('<DeleteMarker><Key>');
-const etagOpening = tags('<ETag>&quot;');
 const keyToVersionId = tags('</Key><VersionId>');
-const versionIdToDate = (isLatest: boolean) =>
-  new DatedMarkup(`</VersionId><IsLatest>${isLatest}</IsLatest><LastModified>`, '</LastModified>');
-const latestToDate = versionIdToDate(true);
-const olderToDate = versionIdToDate(false);
+const timeOpening = (isLatest: boolean) =>
+  `</VersionId><IsLatest>${isLatest}</IsLatest><LastModified>`;
+const latestToSize = new TimeToSize(timeOpening(true));
+const olderToSize = new TimeToSize(timeOpening(false));
+const latestMarkerToOwner = new DatedMarkup(timeOpening(true), '</LastModified>');
+const olderMarkerToOwner = new DatedMarkup(timeOpening(false), '</LastModified>');
 
 /** `<Version>` or `<DeleteMarker>` of every version. */
 class Versions extends ListedLines {
   private readonly bucket: Bucket;
   private readonly sizeToEnd: SharedMarkup<string, string>;
-  private readonly dateToEnd: SharedMarkup<string>;
+  private readonly ownerToEnd: SharedMarkup<string>;
 
   constructor(writeName: NameBytesWriter, bucket: Bucket, owners: Owners) {
     super(writeName);
@@ -79,7 +80,7 @@ class Versions extends ListedLines {
       const { markup } = element('StorageClass', storageClass);
       return `</Size>${markup}${owners.element(ownerId).markup}</Version>`;
     });
-    this.dateToEnd = new SharedMarkup(
+    this.ownerToEnd = new SharedMarkup(
       (ownerId) => `${owners.element(ownerId).markup}</DeleteMarker>`,
     );
   }
@@ -91,14 +92,13 @@ class Versions extends ListedLines {
     this.writeName(lines, line.key);
     lines.raw(keyToVersionId);
     lines.utf8(line.versionId);
-    lines.raw((line.isLatest ? latestToDate : olderToDate).of(line.modifiedMs));
     if (line.isDeleteMarker) {
-      lines.raw(this.dateToEnd.of(ownerId));
+      const toOwner = line.isLatest ? latestMarkerToOwner : olderMarkerToOwner;
+      lines.raw(toOwner.of(line.modifiedMs));
+      lines.raw(this.ownerToEnd.of(ownerId));
       return;
     }
-    lines.raw(etagOpening);
-    this.writeEtag(line);
-    lines.raw(this.etagToSize.of(line.checksum));
+    (line.isLatest ? latestToSize : olderToSize).write(lines, line);
     lines.integer(line.size);
     lines.raw(this.sizeToEnd.of(ownerId, line.storageClass));
   }

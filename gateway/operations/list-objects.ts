@@ -1,12 +1,11 @@
 /** ListObjects and ListObjectsV2: the same walk, answered in two forms. */
 import type { Bucket, ListEnd, ListedObject } from '../namespace/namespace.ts';
 import { ownerOf } from '../s3/acl.ts';
-import { DatedMarkup } from '../s3/dated-markup.ts';
 import { invalidArgument } from '../s3/errors.ts';
 import { element, optional } from '../s3/xml.ts';
 import type { Services } from '../services.ts';
 import { Owners, xmlListAnswer } from './answers.ts';
-import { ListedLines, SharedMarkup, tags } from './listed-lines.ts';
+import { ListedLines, SharedMarkup, TimeToSize, tags } from './listed-lines.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import {
   decodeToken,
@@ -92,7 +91,7 @@ export function listObjectsV2(request: S3Request, services: Services): S3Respons
 }
 
 const opening = tags('<Contents><Key>');
-const keyToEtag = new DatedMarkup('</Key><LastModified>', '</LastModified><ETag>&quot;');
+const keyToSize = new TimeToSize('</Key><LastModified>');
 
 /** `<Contents>` of every key. */
 class Contents extends ListedLines {
@@ -113,9 +112,7 @@ class Contents extends ListedLines {
     const { lines } = this;
     lines.raw(opening);
     this.writeName(lines, line.key);
-    lines.raw(keyToEtag.of(line.modifiedMs));
-    this.writeEtag(line);
-    lines.raw(this.etagToSize.of(line.checksum));
+    keyToSize.write(lines, line);
     lines.integer(line.size);
     lines.raw(this.sizeToEnd.of(this.ownerIdOf(line), line.storageClass));
   }

@@ -1,5 +1,6 @@
 /** The lines of ListObjects and ListObjectVersions, written while the namespace walks over them. */
 import type { Bytes, ListedObject, ListVisitor } from '../namespace/namespace.ts';
+import { DatedMarkup } from '../s3/dated-markup.ts';
 import { MarkupBytes } from '../s3/markup-bytes.ts';
 import { element } from '../s3/xml.ts';
 import type { NameBytesWriter } from './paging.ts';
@@ -31,15 +32,62 @@ export class SharedMarkup<First, Second = undefined> {
   }
 }
 
+/** `&quot;` on both sides; the digest is written over the zeros. */
+const digestPlace = '0'.repeat(32);
+const etagOpening = '</LastModified><ETag>&quot;';
+const etagClosing = '&quot;</ETag>';
+
+/** What stands between a time and a size: a line's ETag and the kind of its checksum. */
+interface EtagMarkup {
+  readonly toSize: Buffer;
+  /** All of it, with the time. */
+  readonly withDigest: DatedMarkup;
+}
+
+/** From what stands before a line's time to its size. */
+export class TimeToSize {
+  private readonly before: string;
+  private readonly timeToEtag: DatedMarkup;
+  private readonly known = new Map<ListedObject['checksum'], EtagMarkup>();
+  private last: EtagMarkup;
+  private lastChecksum: ListedObject['checksum'];
+
+  constructor(before: string) {
+    this.before = before;
+    this.timeToEtag = new DatedMarkup(before, etagOpening);
+    this.last = this.markupOf(undefined);
+  }
+
+  write(lines: MarkupBytes, line: ListedObject): void {
+    const { modifiedMs, digest, checksum } = line;
+    if (checksum !== this.lastChecksum) {
+      this.last = this.known.get(checksum) ?? this.markupOf(checksum);
+      this.lastChecksum = checksum;
+    }
+    const { toSize, withDigest } = this.last;
+    if (digest === undefined) {
+      lines.raw(this.timeToEtag.of(modifiedMs));
+      lines.text(line.etag);
+      lines.raw(toSize);
+    } else {
+      lines.raw(withDigest.of(modifiedMs));
+      lines.hexOver(digest, toSize.length);
+    }
+  }
+
+  private markupOf(checksum: ListedObject['checksum']): EtagMarkup {
+    const toSize = `${etagClosing}${checksumMarkup(checksum)}<Size>`;
+    const withDigest = new DatedMarkup(this.before, `${etagOpening}${digestPlace}${toSize}`);
+    const markup = { toSize: tags(toSize), withDigest };
+    this.known.set(checksum, markup);
+    return markup;
+  }
+}
+
 export abstract class ListedLines implements ListVisitor {
   readonly lines = new MarkupBytes();
   readonly commonPrefixes = new MarkupBytes();
   protected readonly writeName: NameBytesWriter;
-  /** Which checksum an object has is told in lists; its value by HEAD and GetObjectAttributes. */
-  protected readonly etagToSize = new SharedMarkup(
-    (checksum: ListedObject['checksum']) => `&quot;</ETag>${checksumMarkup(checksum)}<Size>`,
-  );
-
   constructor(writeName: NameBytesWriter) {
     this.writeName = writeName;
   }
@@ -52,15 +100,9 @@ export abstract class ListedLines implements ListVisitor {
     this.writeName(commonPrefixes, prefix);
     commonPrefixes.raw(prefixClosing);
   }
-
-  /** Between its quotation marks. */
-  protected writeEtag(line: ListedObject): void {
-    const { digest } = line;
-    if (digest === undefined) this.lines.text(line.etag);
-    else this.lines.hex(digest);
-  }
 }
 
+/** Which checksum an object has is told in lists; its value by HEAD and GetObjectAttributes. */
 function checksumMarkup(checksum: ListedObject['checksum']): string {
   if (checksum === undefined) return '';
   const { algorithm, type } = checksum;

@@ -1,12 +1,12 @@
 /** Markup with a time amid it: the time is written over that of the line before, and all of it copied at once. */
 import { isoDate } from './dates.ts';
-import { dayOf, writeIsoDate } from './iso-date-bytes.ts';
+import { writeIsoDate } from './iso-date-bytes.ts';
 
 export class DatedMarkup {
   private readonly before: string;
   private readonly after: string;
   private readonly markup: Buffer;
-  private day = 0;
+  private second = 0;
 
   constructor(before: string, after: string) {
     this.before = before;
@@ -16,8 +16,9 @@ export class DatedMarkup {
 
   /** Holds until the next call. */
   of(timeMs: number): Buffer {
-    if (!writeIsoDate(this.markup, this.before.length, timeMs, this.day)) return this.plain(timeMs);
-    this.day = dayOf(timeMs);
+    const second = writeIsoDate(this.markup, this.before.length, timeMs, this.second);
+    if (second < 0) return this.plain(timeMs);
+    this.second = second;
     return this.markup;
   }
 

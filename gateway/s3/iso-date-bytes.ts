@@ -1,39 +1,44 @@
 /** Times written over others, byte by byte: a listing has a thousand, mostly of few days. */
 
-const dayMs = 86_400_000;
 const secondMs = 1000;
+const daySeconds = 86_400;
 const zero = 0x30;
-const lastFourDigitDay = Math.floor(Date.UTC(9999, 11, 31) / dayMs);
+const lastFourDigitSecond = Date.UTC(9999, 11, 31, 23, 59, 59) / secondMs;
 
 /**
- * Writes over a time of the same form, 2026-01-31T12:34:56.789Z, that begins at `at`; false where this one is
- * of another form, or no time. The day is written only where it is not `writtenDay`.
+ * Writes a time over another of the same form, 2026-01-31T12:34:56.789Z, that begins at `at` and is of
+ * `writtenSecond`: what they have in common is left. Returns the second that stands there now, counted from 1970; -1,
+ * and writes nothing, where this one is of another form, or no time.
  */
 export function writeIsoDate(
   target: Uint8Array,
   at: number,
   timeMs: number,
-  writtenDay: number,
-): boolean {
-  const day = Math.floor(timeMs / dayMs);
-  if (!(day >= 0 && day <= lastFourDigitDay)) return false;
-  if (day !== writtenDay) writeDay(target, at, day);
+  writtenSecond: number,
+): number {
+  const second = Math.floor(timeMs / secondMs);
+  if (second !== writtenSecond) {
+    if (!(second >= 0 && second <= lastFourDigitSecond)) return -1;
+    writeSecond(target, at, second, writtenSecond);
+  }
   // Integers, which `| 0` tells V8.
-  const inDay = (timeMs - day * dayMs) | 0;
-  const seconds = (inDay / secondMs) | 0;
-  const minutes = (seconds / 60) | 0;
-  const hours = (minutes / 60) | 0;
-  const milliseconds = inDay - seconds * secondMs;
+  const milliseconds = (timeMs - second * secondMs) | 0;
   const hundreds = (milliseconds / 100) | 0;
-  writeTwoDigits(target, at + 11, hours);
-  writeTwoDigits(target, at + 14, minutes - hours * 60);
-  writeTwoDigits(target, at + 17, seconds - minutes * 60);
   target[at + 20] = zero + hundreds;
   writeTwoDigits(target, at + 21, milliseconds - hundreds * 100);
-  return true;
+  return second;
 }
 
-export const dayOf = (timeMs: number): number => Math.floor(timeMs / dayMs);
+function writeSecond(target: Uint8Array, at: number, second: number, writtenSecond: number): void {
+  const day = Math.floor(second / daySeconds);
+  if (day !== Math.floor(writtenSecond / daySeconds)) writeDay(target, at, day);
+  const inDay = (second - day * daySeconds) | 0;
+  const minutes = (inDay / 60) | 0;
+  const hours = (minutes / 60) | 0;
+  writeTwoDigits(target, at + 11, hours);
+  writeTwoDigits(target, at + 14, minutes - hours * 60);
+  writeTwoDigits(target, at + 17, inDay - minutes * 60);
+}
 
 const daysIn400Years = 146_097;
 /** 1970 as years of the calendar count that begin on the first of March, from that of year 0. */

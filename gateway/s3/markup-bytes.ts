@@ -21,7 +21,7 @@ const maxUnitBytes = 3;
 /** Of an integer that is exact. */
 const maxDigits = 16;
 
-/** By byte its two digits, as a big-endian number of 16 bits. */
+/** By byte its two digits, as a little-endian number of 16 bits. */
 const lowerHex = hexTable('0123456789abcdef');
 const upperHex = hexTable('0123456789ABCDEF');
 
@@ -29,7 +29,7 @@ function hexTable(digits: string): Uint16Array {
   const digitOf = (value: number) => digits.charCodeAt(value);
   return Uint16Array.from(
     { length: 256 },
-    (_, byte) => (digitOf(byte >> 4) << 8) | digitOf(byte & 15),
+    (_, byte) => digitOf(byte >> 4) | (digitOf(byte & 15) << 8),
   );
 }
 
@@ -80,18 +80,36 @@ export class MarkupBytes {
   }
 
   /** A text in UTF-8, escaped. */
-  utf8({ bytes, start, end }: ByteRange): void {
+  utf8(range: ByteRange): void {
+    const { bytes, start, end } = range;
     let to = this.reserve(end - start);
-    const { bytes: target } = this;
-    for (let at = start; at < end; at += 1) {
+    const { bytes: target, view } = this;
+    let at = start;
+    for (; at + 4 <= end; at += 4) {
+      const a = bytes[at]!;
+      const b = bytes[at + 1]!;
+      const c = bytes[at + 2]!;
+      const d = bytes[at + 3]!;
+      if ((isPlain[a]! & isPlain[b]! & isPlain[c]! & isPlain[d]!) === 0) {
+        this.escaped(range);
+        return;
+      }
+      view.setInt32(to, a | (b << 8) | (c << 16) | (d << 24), true);
+      to += 4;
+    }
+    for (; at < end; at += 1) {
       const byte = bytes[at]!;
       if (isPlain[byte] === 0) {
-        this.text(Buffer.from(bytes.subarray(start, end)).toString());
+        this.escaped(range);
         return;
       }
       target[to++] = byte;
     }
     this.length = to;
+  }
+
+  private escaped({ bytes, start, end }: ByteRange): void {
+    this.text(Buffer.from(bytes.subarray(start, end)).toString());
   }
 
   /** A text in UTF-8, percent-encoded, slashes kept: nothing in it is markup. */
@@ -105,21 +123,20 @@ export class MarkupBytes {
         continue;
       }
       target[to] = 0x25;
-      view.setUint16(to + 1, upperHex[byte]!);
+      view.setUint16(to + 1, upperHex[byte]!, true);
       to += 3;
     }
     this.length = to;
   }
 
-  /** Bytes in hexadecimal. */
-  hex({ bytes, start, end }: ByteRange): void {
-    let to = this.reserve(2 * (end - start));
+  /** An even number of bytes in hexadecimal, over what was written until `behind` bytes ago. */
+  hexOver({ bytes, start, end }: ByteRange, behind: number): void {
+    let to = this.length - behind - 2 * (end - start);
     const { view } = this;
-    for (let at = start; at < end; at += 1) {
-      view.setUint16(to, lowerHex[bytes[at]!]!);
-      to += 2;
+    for (let at = start; at < end; at += 2) {
+      view.setInt32(to, lowerHex[bytes[at]!]! | (lowerHex[bytes[at + 1]!]! << 16), true);
+      to += 4;
     }
-    this.length = to;
   }
 
   /** Not negative. */
