@@ -26,19 +26,19 @@ export interface StageOptions {
    * The snapshot to compare with (and, for `weaveAt`, to write into): pages equal to its pages are
    * not stored again. Take a lease (`beginRead`) before you look it up and hold it until the commit.
    */
-  readonly base?: SnapshotRef;
+  readonly base?: SnapshotRef | undefined;
   /**
    * Absent: the new snapshot is a replacement, exactly the bytes of the source.
    * Present: the source's bytes are written over `base` at this offset; all else stays.
    */
-  readonly weaveAt?: number;
+  readonly weaveAt?: number | undefined;
   /** The blob to publish to, where it is not the base's: its next snapshot. */
-  readonly blobId?: BlobId;
+  readonly blobId?: BlobId | undefined;
   /** Bytes to come, where known: chooses the page size of a new blob. */
-  readonly sizeHint?: number;
+  readonly sizeHint?: number | undefined;
   /** Overrules the choice of page size for a new blob; a power of two, 4 KiB to 64 MiB. */
-  readonly pageSize?: number;
-  readonly signal?: AbortSignal;
+  readonly pageSize?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Pages that are stored and belong to no snapshot yet. Publish it, or abort it. */

@@ -204,7 +204,9 @@ export function childrenOf(children: Table, parent: SnapshotRef): SnapshotRef[] 
 export function pageRuns(changed: readonly ChangedPage[]): Run[] {
   const units: Unit[] = [];
   for (const [slot, page] of changed) {
-    if (page !== null) units.push({ level: 0, slot, ...page });
+    if (page === null) continue;
+    const { writeId, index, inFile } = page;
+    units.push({ level: 0, slot, writeId, index, inFile });
   }
   return joinUnits(units);
 }

@@ -71,8 +71,7 @@ export class EmbeddedVersionManager
   publish(transaction: Transaction, { draft }: PreparedSnapshot, blobId: BlobId): SnapshotRef {
     const base = draft.base && this.heldBase(draft.base);
     const { tree, blockRuns } = this.writeTree(transaction, draft, base?.tree);
-    const runs = [...pageRuns(draft.changed), ...blockRuns];
-    return this.add(transaction, draft, blobId, tree, runs);
+    return this.add(transaction, draft, blobId, tree, pageRuns(draft.changed).concat(blockRuns));
   }
 
   private writeTree(
@@ -97,7 +96,10 @@ export class EmbeddedVersionManager
     for (const { ref, block } of blocks) {
       transaction.put(this.blockTable, unitKey(ref.writeId, ref.index), encodeBlock(block));
     }
-    const units = blocks.map(({ level, index, ref }) => ({ level, slot: index, ...ref }));
-    return { tree, blockRuns: joinUnits(units.map((unit) => ({ ...unit, inFile: false }))) };
+    const units = blocks.map(({ level, index: slot, ref }) => {
+      const { writeId, index } = ref;
+      return { level, slot, writeId, index, inFile: false };
+    });
+    return { tree, blockRuns: joinUnits(units) };
   }
 }

@@ -2,14 +2,20 @@
  * What an overwrite shares pages with: the snapshot of the version that it replaces. Only a plain
  * object, or a part, that is exactly one whole snapshot can be the base of another.
  */
-import type { BlobSeer, StageOptions } from '../../blobseer-client/index.ts';
+import type { BlobId, BlobSeer, SnapshotRef } from '../../blobseer-client/index.ts';
 import type { Bucket, Extent, Namespace } from '../namespace/namespace.ts';
 import { layoutOf } from './layout.ts';
 
 /** Below this, comparing pages costs more than storing them: small objects are one page anyway. */
 const minSharedBytes = 64 * 1024;
 
-type Target = Pick<StageOptions, 'base' | 'blobId'>;
+/** A snapshot to share pages with, or a blob to go on in; for neither the write gets a new blob. */
+export interface WriteTarget {
+  readonly base: SnapshotRef | undefined;
+  readonly blobId: BlobId | undefined;
+}
+
+export const newBlob: WriteTarget = { base: undefined, blobId: undefined };
 
 /**
  * Where the next version of a key is written, `length` bytes long where that is known. The caller
@@ -21,11 +27,11 @@ export function baseOfObject(
   bucket: Pick<Bucket, 'id' | 'versioning'>,
   key: string,
   length: number | undefined,
-): Target {
+): WriteTarget {
   const current = namespace.current(bucket.id, key, bucket.versioning);
-  if (current === undefined || current.isDeleteMarker || current.size === 0) return {};
+  if (current === undefined || current.isDeleteMarker || current.size === 0) return newBlob;
   // A multipart object's extents are its parts', each the base of the part of its number.
-  if (current.partCount > 0) return {};
+  if (current.partCount > 0) return newBlob;
   return target(blobseer, namespace.extents(bucket.id, current), length);
 }
 
@@ -39,9 +45,9 @@ export function baseOfPart(
   bucket: Pick<Bucket, 'id'>,
   key: string,
   part: { readonly number: number; readonly length: number | undefined },
-): Target {
+): WriteTarget {
   const current = namespace.current(bucket.id, key);
-  if (current === undefined || current.partCount === 0) return {};
+  if (current === undefined || current.partCount === 0) return newBlob;
   let offset = 0;
   const layout = layoutOf(namespace, bucket, current);
   for (const { number, size } of layout.parts) {
@@ -49,10 +55,10 @@ export function baseOfPart(
       offset += size;
       continue;
     }
-    if (number > part.number || size === 0) return {};
+    if (number > part.number || size === 0) return newBlob;
     return target(blobseer, extentsWithin(layout.extents, offset, size), part.length);
   }
-  return {};
+  return newBlob;
 }
 
 /** The one extent that is exactly [offset, offset + length) of the whole, where there is one. */
@@ -70,11 +76,13 @@ function target(
   blobseer: BlobSeer,
   extents: readonly Extent[],
   length: number | undefined,
-): Target {
+): WriteTarget {
   const [extent] = extents;
-  if (extent === undefined || extents.length > 1 || !isWhole(blobseer, extent)) return {};
+  if (extent === undefined || extents.length > 1 || !isWhole(blobseer, extent)) return newBlob;
   const isShared = extent.length > minSharedBytes && (length ?? Infinity) > minSharedBytes;
-  return isShared ? { base: extent.snapshot } : { blobId: extent.snapshot.blobId };
+  return isShared
+    ? { base: extent.snapshot, blobId: undefined }
+    : { base: undefined, blobId: extent.snapshot.blobId };
 }
 
 function isWhole(blobseer: BlobSeer, { snapshot, offset, length }: Extent): boolean {

@@ -26,7 +26,7 @@ import type { Stores } from './stores.ts';
 export interface Description {
   readonly storageClass: string;
   readonly headers: ObjectHeaders;
-  readonly tags?: Readonly<Record<string, string>>;
+  readonly tags: Readonly<Record<string, string>> | undefined;
 }
 
 /** From the request's headers. Throws InvalidStorageClass, MetadataTooLarge, InvalidTag and kin. */
@@ -35,7 +35,7 @@ export function describe(headers: HeaderReader): Description {
   return {
     storageClass: storageClass(headers),
     headers: { system: systemHeaders(headers), user: userMetadata(headers) },
-    ...(tags === undefined ? {} : { tags }),
+    tags,
   };
 }
 

@@ -4,7 +4,7 @@
  * Until then nothing irrevocable has happened; a failure frees the pages.
  */
 import { hash } from 'node:crypto';
-import type { BlobSeer, StagedWrite, StageOptions } from '../../blobseer-client/index.ts';
+import type { BlobSeer, StagedWrite } from '../../blobseer-client/index.ts';
 import type { Checksum, ChecksumAlgorithm } from '../namespace/namespace.ts';
 import {
   type AnnouncedChecksum,
@@ -17,6 +17,7 @@ import {
 import { DigestSet, defaultChecksumAlgorithm } from '../s3/checksums.ts';
 import type { HeaderReader } from '../s3/headers.ts';
 import { type BodyMd5, createBodyMd5 } from '../s3/md5-lanes.ts';
+import { newBlob, type WriteTarget } from './base.ts';
 import { checkUploadSize } from './limits.ts';
 
 /** A body on its way in, with what was said about it. */
@@ -63,13 +64,13 @@ export async function receiveBody(
   blobseer: BlobSeer,
   incoming: IncomingBody,
   announced: Announced,
-  options: Pick<StageOptions, 'base' | 'blobId'> = {},
+  target: WriteTarget = newBlob,
   asked: readonly ChecksumAlgorithm[] = [],
 ): Promise<ReceivedBody> {
   const algorithms = algorithmsOf(announced, asked);
   const digests = new BodyDigests(algorithms, incoming);
   try {
-    const staged = await stage(blobseer, incoming, digests, options);
+    const staged = await stage(blobseer, incoming, digests, target);
     try {
       verify(incoming, announced, digests);
       if (staged?.size === 0) await staged.abort();
@@ -115,24 +116,30 @@ function isReceivedWhole(length: number | undefined): length is number {
   return length !== undefined && length <= maxWholeBytes;
 }
 
-/** A body known to be empty is read to its end (it may carry trailers) and not staged. */
+/**
+ * A body known to be empty is read to its end (it may carry trailers) and not staged. What is staged is told field
+ * by field: an object that another is spread into costs more than all the rest of a small body.
+ */
 async function stage(
   blobseer: BlobSeer,
   incoming: IncomingBody,
   digests: BodyDigests,
-  options: Pick<StageOptions, 'base' | 'blobId'>,
+  { base, blobId }: WriteTarget,
 ): Promise<StagedWrite | undefined> {
   const { decodedLength: sizeHint } = incoming;
   if (!isReceivedWhole(sizeHint)) {
+    const { signal } = incoming;
     return await blobseer.stage(digested(incoming.body, digests), {
-      ...options,
-      signal: incoming.signal,
-      ...(sizeHint === undefined ? {} : { sizeHint }),
+      base,
+      blobId,
+      sizeHint,
+      signal,
     });
   }
   const whole = await readWhole(incoming.body, sizeHint);
   digests.take(whole);
-  return whole.length === 0 ? undefined : await blobseer.stage([whole], { ...options, sizeHint });
+  if (whole.length === 0) return undefined;
+  return await blobseer.stage([whole], { base, blobId, sizeHint, signal: undefined });
 }
 
 /** In one buffer, whatever the pieces: HTTP chunks of a byte would take hundreds of times their size. */

@@ -105,5 +105,9 @@ export function newVersionHeader(
   bucket: Pick<Bucket, 'versioning'>,
   versionId: string,
 ): Readonly<Record<string, string>> {
-  return bucket.versioning === 'Enabled' ? { 'x-amz-version-id': versionId } : noHeaders;
+  return namesNewVersion(bucket) ? { 'x-amz-version-id': versionId } : noHeaders;
+}
+
+export function namesNewVersion({ versioning }: Pick<Bucket, 'versioning'>): boolean {
+  return versioning === 'Enabled';
 }

@@ -1,9 +1,8 @@
 /** PutObject. */
 
-import type { Checksum } from '../namespace/namespace.ts';
 import { baseOfObject } from '../objects/base.ts';
 import { withLease } from '../objects/lease.ts';
-import { checkReplacing, describe, putReceived } from '../objects/put.ts';
+import { checkReplacing, describe, type Placed, putReceived } from '../objects/put.ts';
 import { announcedOf, receiveBody } from '../objects/receive.ts';
 import { requireRoomForObject } from '../objects/room.ts';
 import { checksumHeader } from '../s3/checksums.ts';
@@ -12,7 +11,7 @@ import { invalidArgument } from '../s3/errors.ts';
 import { checkKey } from '../s3/names.ts';
 import type { Services } from '../services.ts';
 import { newObjectAcl } from './acl.ts';
-import { newVersionHeader, quoted } from './answers.ts';
+import { namesNewVersion, quoted } from './answers.ts';
 import type { S3Request, S3Response } from './operation.ts';
 import { loadedBucket, refuseVersionId, requesterId } from './request.ts';
 import { refuseUnsupported } from './unsupported.ts';
@@ -45,14 +44,7 @@ export async function putObject(request: S3Request, services: Services): Promise
       description,
       received,
     });
-    return {
-      status: 200,
-      headers: {
-        ETag: quoted(placed.version.etag),
-        ...newVersionHeader(placed.bucket, placed.version.versionId),
-        ...objectChecksumHeaders(placed.version.checksum),
-      },
-    };
+    return { status: 200, headers: headersOf(placed) };
   });
 }
 
@@ -67,10 +59,14 @@ function refusePart({ query }: S3Request): void {
   );
 }
 
-export function objectChecksumHeaders(checksum: Checksum | undefined): Record<string, string> {
-  if (checksum === undefined) return {};
-  return {
-    [checksumHeader(checksum.algorithm)]: checksum.value,
-    'x-amz-checksum-type': checksum.type,
-  };
+/** Set one by one: objects spread into another are each of a shape of their own. */
+function headersOf({ bucket, version }: Placed): Record<string, string> {
+  const { etag, versionId, checksum } = version;
+  const headers: Record<string, string> = { ETag: quoted(etag) };
+  if (namesNewVersion(bucket)) headers['x-amz-version-id'] = versionId;
+  if (checksum !== undefined) {
+    headers[checksumHeader(checksum.algorithm)] = checksum.value;
+    headers['x-amz-checksum-type'] = checksum.type;
+  }
+  return headers;
 }

@@ -25,7 +25,7 @@ export interface DecodedBody {
   readonly decodedLength: number | undefined;
   readonly trailers: ReadonlyMap<string, string>;
   /** Body kind 'stream' whose hash is signed: its SHA-256, undefined before the body has ended. */
-  readonly payloadSha256?: () => Buffer | undefined;
+  readonly payloadSha256?: (() => Buffer | undefined) | undefined;
 }
 
 export interface BodyInput {
@@ -86,13 +86,13 @@ function openStream(input: BodyInput): DecodedBody {
   const { authenticated, headers, raw } = input;
   const { payload } = authenticated;
   const decodedLength = bodyLength(input);
-  if (payload.kind === 'unsigned') return { ...noBody, body: raw, decodedLength };
+  if (payload.kind === 'unsigned') return opened(raw, decodedLength);
   if (payload.kind === 'sha256') {
     let digest: Buffer | undefined;
     const body = verifyPayloadSha256(raw, payload.sha256, (computed) => {
       digest = computed;
     });
-    return { ...noBody, body, decodedLength, payloadSha256: () => digest };
+    return opened(body, decodedLength, noTrailers, () => digest);
   }
   const decoder = new AwsChunkedDecoder({
     ...(authenticated.kind === 'signed' && authenticated.chunkSigner !== undefined
@@ -101,7 +101,17 @@ function openStream(input: BodyInput): DecodedBody {
     ...(payload.kind === 'streaming-signed' ? {} : { trailers: announcedTrailers(headers) }),
     ...(decodedLength === undefined ? {} : { decodedLength }),
   });
-  return { ...noBody, body: unframed(raw, decoder), decodedLength, trailers: decoder.trailers };
+  return opened(unframed(raw, decoder), decodedLength, decoder.trailers);
+}
+
+/** In one place: every upload has one, and they shall have one shape. */
+function opened(
+  body: AsyncIterable<Buffer>,
+  decodedLength: number | undefined,
+  trailers = noTrailers,
+  payloadSha256?: () => Buffer | undefined,
+): DecodedBody {
+  return { body, document: noBytes, decodedLength, trailers, payloadSha256 };
 }
 
 async function* unframed(

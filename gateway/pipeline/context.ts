@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { Clock } from '../clock.ts';
 import type { Limits } from '../limits.ts';
 import type { ProxyTrust } from './client-side.ts';
+import { ClientWatch } from './client-watch.ts';
 import { Exchange, type ExchangeState } from './exchange.ts';
 import { RequestIds } from './request-ids.ts';
 import type { Turns } from './turns.ts';
@@ -26,9 +27,10 @@ export function context(parts: {
 }): Middleware<ExchangeState> {
   const { clock, hostId, limits, trust, log, turns } = parts;
   const requestIds = new RequestIds(clock);
+  const shared = { limits, trust, watch: new ClientWatch(limits.bodyIdleTimeoutMs) };
   return async (ctx, next) => {
     const identity = { requestId: requestIds.next(), hostId, startedMs: clock.nowMs() };
-    const exchange = new Exchange(ctx.req, ctx.res, identity, limits, trust);
+    const exchange = new Exchange(ctx.req, ctx.res, identity, shared);
     ctx.state.exchange = exchange;
     turns.began(exchange);
     await next();

@@ -20,7 +20,7 @@ export type Detected =
 export interface DetectTable {
   readonly rows: ReadonlyMap<string, readonly Operation[]>;
   /** By level: the query parameters that on their own name a sub-resource. */
-  readonly subResources: ReadonlyMap<Level, ReadonlySet<string>>;
+  readonly subResources: ReadonlyMap<Level, readonly string[]>;
   readonly methods: ReadonlyMap<Level, readonly string[]>;
   /** What a signature of version 2, which covers little of the query, must cover of it. */
   readonly choosing: ReadonlySet<string>;
@@ -46,7 +46,7 @@ export function detectTable(operations: readonly Operation[]): DetectTable {
   for (const list of rows.values()) list.sort((a, b) => specificity(b) - specificity(a));
   return {
     rows,
-    subResources,
+    subResources: new Map([...subResources].map(([level, names]) => [level, [...names]])),
     choosing: new Set(
       [...subResources.values()]
         .flatMap((names) => [...names])
@@ -65,7 +65,7 @@ export function detect(table: DetectTable, input: DetectInput): Detected {
     // `DELETE /bucket?versioning` must not fall through to DeleteBucket, nor a PUT of a sub-resource
     // that only has a GET to CreateBucket or PutObject. Reads may: nothing is lost by them.
     if (operation.query === undefined && changesSomething(input.method)) {
-      const asked = [...(table.subResources.get(input.level) ?? [])].find(input.hasQuery);
+      const asked = table.subResources.get(input.level)?.find(input.hasQuery);
       if (asked !== undefined) return methodNotAllowed(table, input.level, asked);
     }
     return { kind: 'operation', operation };

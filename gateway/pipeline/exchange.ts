@@ -5,7 +5,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { splitTarget, type Target } from '../s3/query.ts';
 import { type ClientSide, clientSide, type ProxyTrust } from './client-side.ts';
-import { RequestBody } from './request-body.ts';
+import type { ClientWatch } from './client-watch.ts';
+import { RequestBody, type RequestBodyLimits } from './request-body.ts';
 import { RequestHeaders } from './request-headers.ts';
 
 /** The client closed the connection, or stopped reading: there is nobody left to answer. */
@@ -25,9 +26,11 @@ export interface LogFields {
   errorCode?: string;
 }
 
-export interface ExchangeLimits {
-  readonly bodyIdleTimeoutMs: number;
-  readonly bodyQueueBytes: number;
+/** What every request of a process shares. */
+export interface ExchangeParts {
+  readonly limits: RequestBodyLimits;
+  readonly trust: ProxyTrust;
+  readonly watch: ClientWatch;
 }
 
 const noHeaders: Readonly<Record<string, string>> = {};
@@ -52,14 +55,15 @@ export class Exchange {
   /** Body bytes handed to the socket. */
   bytesOut = 0;
   readonly body: RequestBody;
+  /** For waits on this client. */
+  readonly watch: ClientWatch;
   #abort: AbortController | undefined;
 
   constructor(
     req: IncomingMessage,
     res: ServerResponse,
     identity: { requestId: string; hostId: string; startedMs: number },
-    limits: ExchangeLimits,
-    trust: ProxyTrust,
+    { limits, trust, watch }: ExchangeParts,
   ) {
     this.req = req;
     this.res = res;
@@ -71,7 +75,8 @@ export class Exchange {
     this.client = clientSide(this.headers, peer, trust);
     this.target = splitTarget(req.url ?? '/');
     this.expectsContinue = this.headers.get('expect')?.toLowerCase() === '100-continue';
-    this.body = new RequestBody(req, limits);
+    this.body = new RequestBody(req, limits, watch);
+    this.watch = watch;
   }
 
   get method(): string {

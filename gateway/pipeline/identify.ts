@@ -18,7 +18,7 @@ export function identify(
     rawPath: exchange.target.rawPath,
     rawQuery: exchange.target.rawQuery,
     rawHeaders: exchange.headers.pairs,
-    nowMs: services.clock.nowMs(),
+    nowMs: exchange.startedMs,
     region: services.config.region,
     sigv2: services.config.sigv2,
     hosts: exchange.client.hosts,

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import type { IncomingMessage } from 'node:http';
 import { Readable } from 'node:stream';
 import { test } from 'node:test';
+import { ClientWatch } from './client-watch.ts';
 import { RequestBody } from './request-body.ts';
 
 const pieceBytes = 64 * 1024;
-const limits = { bodyIdleTimeoutMs: 10_000, bodyQueueBytes: 256 * 1024 };
+const limits = { bodyQueueBytes: 256 * 1024 };
+const watch = new ClientWatch(10_000);
 
 /** A request whose socket always has more, up to so many pieces. */
 function requestOf(pieces: number): { readonly body: RequestBody; readonly given: () => number } {
@@ -19,7 +21,7 @@ function requestOf(pieces: number): { readonly body: RequestBody; readonly given
     },
   });
   const req = Object.assign(readable, { headers: {} }) as unknown as IncomingMessage;
-  return { body: new RequestBody(req, limits), given: () => given };
+  return { body: new RequestBody(req, limits, watch), given: () => given };
 }
 
 test('a body whose bytes are all there lets others have their turn between them', async () => {

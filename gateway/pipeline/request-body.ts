@@ -1,6 +1,6 @@
 /**
- * The socket side of a request's body: pieces as they arrive, with backpressure, and a timer that
- * runs only while the client owes the next byte, so that slow but living uploads go on for ever and
+ * The socket side of a request's body: pieces as they arrive, with backpressure, and watched
+ * only while the client owes the next byte, so that slow but living uploads go on for ever and
  * dead ones do not. What nobody read can be drained within bounds, so that an early answer arrives.
  *
  * Node's own async iterator of a request is not used: leaving it destroys the socket, and with it
@@ -9,6 +9,7 @@
 import type { IncomingMessage } from 'node:http';
 import { countReceived } from '../../blobseer-client/index.ts';
 import { S3Error } from '../s3/errors.ts';
+import type { ClientWatch, Waiting } from './client-watch.ts';
 
 /**
  * After so many bytes of one body the others have their turn: Node reads a socket on and on while bytes are there,
@@ -18,20 +19,23 @@ import { S3Error } from '../s3/errors.ts';
 const turnBytes = 64 * 1024;
 
 export interface RequestBodyLimits {
-  /** The longest wait for the next byte. */
-  readonly bodyIdleTimeoutMs: number;
   /** Bytes that may wait here before the socket is paused. */
   readonly bodyQueueBytes: number;
 }
 
-export class RequestBody implements AsyncIterable<Buffer> {
+/** Its own iterator: one reader, which may stop and go on. */
+export class RequestBody implements AsyncIterableIterator<Buffer, undefined>, Waiting {
   readonly #req: IncomingMessage;
   readonly #limits: RequestBodyLimits;
+  readonly #watch: ClientWatch;
+  /** Content-Length; undefined where the length is not said. */
+  readonly #announced: number | undefined;
   #queue: Buffer[] = [];
   #queuedBytes = 0;
   #isListening = false;
   #hasEnded = false;
   #failure: Error | undefined;
+  #isIdle = false;
   #wake: (() => void) | undefined;
   /** Since the others had their turn. */
   #turnBytes = 0;
@@ -41,49 +45,66 @@ export class RequestBody implements AsyncIterable<Buffer> {
   /** Called once, when somebody wants the first byte: the time to say 100 Continue. */
   onFirstRead: (() => void) | undefined;
 
-  constructor(req: IncomingMessage, limits: RequestBodyLimits) {
+  constructor(req: IncomingMessage, limits: RequestBodyLimits, watch: ClientWatch) {
     this.#req = req;
     this.#limits = limits;
+    this.#watch = watch;
+    const length = req.headers['content-length'];
+    this.#announced = length === undefined ? undefined : Number(length);
   }
 
   /** True when the head announced a body, an empty one included. */
   get isAnnounced(): boolean {
-    const { headers } = this.#req;
-    return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+    return this.#announced !== undefined || this.#req.headers['transfer-encoding'] !== undefined;
   }
 
   /** Content-Length; 0 where the length is not said. */
   get announcedBytes(): number {
-    return Number(this.#req.headers['content-length'] ?? 0);
+    return this.#announced ?? 0;
   }
 
   /** True while bytes of the body may still come. */
   get isPending(): boolean {
-    return this.isAnnounced && !this.#req.complete;
+    return this.isAnnounced && !this.#hasEnded && !this.#req.complete;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
   }
 
   /**
    * Throws S3Error RequestTimeout when no byte arrives for too long, and IncompleteBody when the
    * connection ends before the body does.
    */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Buffer, void, undefined> {
-    this.onFirstRead?.();
-    this.onFirstRead = undefined;
+  async next(): Promise<IteratorResult<Buffer, undefined>> {
+    this.#sayFirstRead();
     this.#listen();
     for (;;) {
       const piece = this.#queue.shift();
       if (piece !== undefined) {
         this.#queuedBytes -= piece.length;
-        yield piece;
-        continue;
+        return { done: false, value: piece };
       }
       if (this.#failure !== undefined) throw this.#failure;
-      if (this.#hasEnded) return;
+      if (this.#hasEnded) return { done: true, value: undefined };
       this.#resume();
-      if (!(await this.#nextEvent(this.#limits.bodyIdleTimeoutMs))) {
-        throw new S3Error('RequestTimeout');
-      }
+      this.#watch.begin(this);
+      await this.#nextEvent();
+      this.#watch.end(this);
+      if (this.#isIdle) throw new S3Error('RequestTimeout');
     }
+  }
+
+  idle(): void {
+    this.#isIdle = true;
+    this.#wake?.();
+  }
+
+  #sayFirstRead(): void {
+    const say = this.onFirstRead;
+    if (say === undefined) return;
+    this.onFirstRead = undefined;
+    say();
   }
 
   /** Ends the body with an error that something else found: the parser, say. */
@@ -109,7 +130,7 @@ export class RequestBody implements AsyncIterable<Buffer> {
         if (this.#hasEnded) return true;
         if (!isTimeLeft || this.#failure !== undefined || this.bytesIn >= stopAt) return false;
         this.#resume();
-        await this.#nextEvent(timeoutMs);
+        await this.#nextEvent();
       }
     } finally {
       clearTimeout(timer);
@@ -125,6 +146,8 @@ export class RequestBody implements AsyncIterable<Buffer> {
       countReceived(piece.length);
       this.#queue.push(piece);
       this.#queuedBytes += piece.length;
+      // Known before Node says so, which is an event and a wait later.
+      if (this.bytesIn === this.#announced) this.#hasEnded = true;
       if (this.#queuedBytes >= this.#limits.bodyQueueBytes) req.pause();
       this.#turnBytes += piece.length;
       if (this.#turnBytes >= turnBytes && !this.#isOthersTurn) this.#giveTurn();
@@ -160,16 +183,12 @@ export class RequestBody implements AsyncIterable<Buffer> {
     if (this.#req.isPaused() && !this.#isOthersTurn) this.#req.resume();
   }
 
-  /** False when nothing happened in time. */
-  #nextEvent(timeoutMs: number): Promise<boolean> {
+  #nextEvent(): Promise<void> {
     return new Promise((resolve) => {
-      const timer = setTimeout(() => settle(false), timeoutMs);
-      const settle = (happened: boolean) => {
-        clearTimeout(timer);
+      this.#wake = () => {
         this.#wake = undefined;
-        resolve(happened);
+        resolve();
       };
-      this.#wake = () => settle(true);
     });
   }
 }

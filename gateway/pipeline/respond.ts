@@ -124,7 +124,7 @@ async function writeStream(
       const slice = bytes.subarray(at, at + writeBytes);
       at += slice.length;
       const beganMs = performance.now();
-      await written(exchange, slice, limits.bodyIdleTimeoutMs);
+      await written(exchange, slice);
       exchange.bytesOut += slice.length;
       const isQuick = performance.now() - beganMs < quickMs;
       writeBytes = isQuick
@@ -146,17 +146,17 @@ async function writeStream(
  * Resolves when the system has the bytes: they may be written over then. Throws ClientGone when the connection
  * is closed or stuck; the bytes may be looked at still.
  */
-function written(exchange: Exchange, bytes: Buffer, timeoutMs: number): Promise<void> {
-  const { res } = exchange;
+function written({ res, watch }: Exchange, bytes: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     const settle = (failure?: Error) => {
-      clearTimeout(timer);
+      watch.end(waiting);
       res.off('close', onClose);
       if (failure === undefined) resolve();
       else reject(failure);
     };
     const onClose = () => settle(new ClientGone());
-    const timer = setTimeout(() => settle(new ClientGone('the client stopped reading')), timeoutMs);
+    const waiting = { idle: () => settle(new ClientGone('the client stopped reading')) };
+    watch.begin(waiting);
     res.once('close', onClose);
     res.write(bytes, (error) => settle(error == null ? undefined : new ClientGone()));
     if (res.destroyed) onClose();

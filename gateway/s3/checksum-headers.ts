@@ -18,6 +18,7 @@ import { invalidArgument, S3Error } from './errors.ts';
 import type { HeaderReader } from './headers.ts';
 
 const prefix = 'x-amz-checksum-';
+const noNames: readonly string[] = [];
 /** Headers with the same prefix that are no checksums. */
 const otherHeaders: ReadonlySet<string> = new Set([
   'x-amz-checksum-algorithm',
@@ -52,8 +53,10 @@ export function announcedChecksum(headers: HeaderReader): AnnouncedChecksum | un
 }
 
 /** Names in x-amz-trailer, in lower case. */
-export function announcedTrailers(headers: HeaderReader): string[] {
-  const names = (headers.get('x-amz-trailer') ?? '').split(',');
+export function announcedTrailers(headers: HeaderReader): readonly string[] {
+  const trailers = headers.get('x-amz-trailer');
+  if (trailers === undefined) return noNames;
+  const names = trailers.split(',');
   return names.map((name) => name.trim().toLowerCase()).filter((name) => name !== '');
 }
 
