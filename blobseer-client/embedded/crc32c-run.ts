@@ -4,8 +4,8 @@
  * a single native call, is the one that they promise says of each that it is whole.
  *
  * This finds what their own sums find. A CRC is linear: wrong bits of one record change the sum of the run by
- * what they change its own by, moved over the bytes behind it, and the move loses nothing. Two damaged records
- * can undo each other, with one chance in 2^32.
+ * what they change its own by, moved over the bytes behind it, and the move loses nothing. Only damage to two
+ * records or more can come out even, with a chance of one in 2^31.
  */
 import { crc32c, crcBytes } from './crc32c.ts';
 
@@ -18,53 +18,59 @@ type Move = Int32Array;
 /** The sum of any bytes that have theirs behind them. */
 const sumOfWhole = 0x48674bc7;
 const byteValues = 256;
-/** Of lengths, those seen first: a quarter of a MiB, whatever a directory holds. */
-const maxMoves = 64;
+const digitBits = 4;
+const digitMask = 15;
 const zero = Buffer.alloc(1);
+
+/** A length that so many records one behind the other have had gets a move of its own. */
+const repeatsForOwnMove = 64;
+let repeatedLength = -1;
+let repeats = 0;
+let ownMove: Move | undefined;
 
 /** The sum of a run with one more whole record behind it, of so many bytes with its sum. That of no record is 0. */
 export function sumWithRecord(sum: number, length: number): number {
-  const move = length === last.length ? last.move : keptMove(length);
-  const moved = move === undefined ? movedOver(length, sum) : applied(move, sum);
+  if (length !== repeatedLength) {
+    repeatedLength = length;
+    repeats = 0;
+    ownMove = undefined;
+  } else if (ownMove === undefined) {
+    repeats += 1;
+    if (repeats === repeatsForOwnMove) ownMove = moveThat((one) => movedOver(length, one));
+  }
+  const moved = ownMove === undefined ? movedOver(length, sum) : applied(ownMove, sum);
   return (moved ^ sumOfWhole) >>> 0;
 }
 
-/** Of records one behind another many are of one length. */
-let last: { readonly length: number; readonly move: Move } = {
-  length: 0,
-  move: moveThat((sum) => sum),
-};
-const moves = new Map<number, Move>();
+/** Over d * 16^n bytes, at index 16 * n + d; made where they are wanted: for lengths below 4096, 180 KiB. */
+const digitMoves: Move[] = [];
 
-/** Undefined where there are as many already. */
-function keptMove(length: number): Move | undefined {
-  let move = moves.get(length);
-  if (move === undefined) {
-    if (moves.size === maxMoves) return undefined;
-    move = moveThat((sum) => movedOver(length, sum));
-    moves.set(length, move);
-  }
-  last = { length, move };
-  return move;
-}
-
-/** Over 2^n bytes, at index n: for lengths without a move of their own, and to make those. */
-const powers: Move[] = [];
-
+/** Hexadecimal digit by digit. */
 function movedOver(length: number, sum: number): number {
   let result = sum;
-  for (let power = 0, rest = length; rest > 0; power += 1, rest >>>= 1) {
-    if ((rest & 1) === 1) result = applied(powers[power] ?? powerMove(power), result);
+  for (let first = 0, rest = length; rest > 0; first += digitMask + 1, rest >>>= digitBits) {
+    const digit = rest & digitMask;
+    if (digit > 0) result = applied(digitMoves[first + digit] ?? digitMove(first, digit), result);
   }
   return result;
 }
 
-function powerMove(power: number): Move {
-  while (powers.length <= power) {
-    const half = powers.at(-1);
-    powers.push(moveThat(half ? (sum) => applied(half, applied(half, sum)) : movedOverByte));
-  }
-  return powers[power]!;
+function digitMove(first: number, digit: number): Move {
+  const known = digitMoves[first + digit];
+  if (known !== undefined) return known;
+  const move = moveThat(changeOf(first, digit));
+  digitMoves[first + digit] = move;
+  return move;
+}
+
+function changeOf(first: number, digit: number): (sum: number) => number {
+  if (first === 0 && digit === 1) return movedOverByte;
+  // One more than a digit before it; 1 of a place is one more than the 15 of the place before.
+  const [before, one] =
+    digit > 1
+      ? [digitMove(first, digit - 1), digitMove(first, 1)]
+      : [digitMove(first - digitMask - 1, digitMask), digitMove(first - digitMask - 1, 1)];
+  return (sum) => applied(one, applied(before, sum));
 }
 
 /** A CRC is inverted before and behind, which is not linear. */

@@ -186,11 +186,14 @@ test('a damaged row, or one of a later release, is an error that names its table
     const cut = entry.subarray(0, length);
     assert.throws(() => lineOf(cut, owners), { kind: 'corrupt', message: /entries/ });
   }
-  const later = Buffer.from(entry);
-  later[0] = 3;
-  const kind = { kind: 'corrupt', message: /format 3/ };
-  assert.throws(() => lineOf(later, owners), kind);
-  assert.throws(() => decodeEntry(later), kind);
+  for (const format of [0, 3, 255]) {
+    const other = Buffer.from(entry);
+    other[0] = format;
+    const kind = { kind: 'corrupt', message: new RegExp(`format ${format}, known is 1 to 2$`) };
+    assert.throws(() => lineOf(other, owners), kind);
+    assert.throws(() => decodeEntry(other), kind);
+  }
+  assert.throws(() => decodeEntry(Buffer.alloc(0)), { message: /format none/ });
   assert.throws(() => decodePart(encodePart(partOf(1, 1)).subarray(0, 9), 1), { kind: 'corrupt' });
 });
 

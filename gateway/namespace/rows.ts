@@ -26,16 +26,15 @@ export function openRow(what: string, value: Buffer): ByteReader {
   return reader;
 }
 
-/** The same with a reader that stands before it; returns the format: of the first one to the `newest`. */
+/** The same with a reader that stands before it; returns the format, which is `newest` at most. */
 export function checkFormat(what: string, reader: ByteReader, newest = format): number {
-  const found = reader.remaining === 0 ? 0 : reader.u8();
-  if (found < format || found > newest) throw unknownFormat(what, found, newest);
+  const found = reader.remaining === 0 ? 'none' : reader.u8();
+  if (found === 'none' || found < format || found > newest) {
+    const known = newest === format ? `${format}` : `${format} to ${newest}`;
+    const text = `row of ${what} has format ${found}, known is ${known}`;
+    throw new NamespaceError('corrupt', text);
+  }
   return found;
-}
-
-function unknownFormat(what: string, found: number, newest: number): NamespaceError {
-  const known = newest === format ? `${format}` : `${format} to ${newest}`;
-  return new NamespaceError('corrupt', `row of ${what} has format ${found}, known is ${known}`);
 }
 
 export function newRow(): ByteWriter {

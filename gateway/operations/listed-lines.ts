@@ -32,7 +32,7 @@ export class SharedMarkup<First, Second = undefined> {
   }
 }
 
-/** `&quot;` on both sides; the digest is written over the zeros. */
+/** The digest, of 16 bytes, is written over it. */
 const digestPlace = '0'.repeat(32);
 const etagOpening = '</LastModified><ETag>&quot;';
 const etagClosing = '&quot;</ETag>';
@@ -48,6 +48,7 @@ interface EtagMarkup {
 export class TimeToSize {
   private readonly before: string;
   private readonly timeToEtag: DatedMarkup;
+  /** Few, as a kind of checksum is always the same object. */
   private readonly known = new Map<ListedObject['checksum'], EtagMarkup>();
   private last: EtagMarkup;
   private lastChecksum: ListedObject['checksum'];
@@ -88,6 +89,7 @@ export abstract class ListedLines implements ListVisitor {
   readonly lines = new MarkupBytes();
   readonly commonPrefixes = new MarkupBytes();
   protected readonly writeName: NameBytesWriter;
+
   constructor(writeName: NameBytesWriter) {
     this.writeName = writeName;
   }
