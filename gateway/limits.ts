@@ -11,7 +11,7 @@ export interface Limits {
   readonly maxHeaderBytes: number;
   /** Header lines. Clients send about 20, metadata at most some hundred (2 KB of it). */
   readonly maxHeaderCount: number;
-  /** The longest wait for the next byte of a body, in either direction. The total is unbounded. */
+  /** The longest wait for the next byte of a body, in either direction, up to an eighth more. The total is unbounded. */
   readonly bodyIdleTimeoutMs: number;
   /** The longest wait for the header section of a request, and for the fields of a form. */
   readonly headersTimeoutMs: number;

@@ -21,6 +21,14 @@ import {
 /** Socket reads of this size: Node's default of 16 KiB costs a third of the upload speed. */
 export const socketReadBytes = 64 * 1024;
 
+/**
+ * What a TLS socket may have to write before Node stops reading from it: more than any answer writes at once. Node
+ * pauses the parser of a socket with more (16 KiB, and there is no option for it), but TLS goes on to hand
+ * it what was deciphered already, and a paused parser takes that for an error: of the requests that came on a
+ * kept connection while the end of the answer before was on its way, one in a hundred was refused as BadRequest.
+ */
+const tlsWriteBytes = 16 * 1024 * 1024;
+
 /** How often idle connections are looked for while the listeners close. */
 const idleSweepMs = 50;
 
@@ -109,6 +117,7 @@ function createServer(
   const server: Server = address.secure
     ? createHttpsServer({ ...options, ...tlsOptions(tls) }, handle)
     : createHttpServer(options, handle);
+  server.on('secureConnection', raiseWriteMark);
   // Headers above this count are dropped silently: one more than allowed shows that there were more.
   server.maxHeadersCount = limits.maxHeaderCount + 1;
   // Otherwise Node answers 100 before anybody looked at the request, and 417 to other expectations.
@@ -119,6 +128,12 @@ function createServer(
   // Without a listener Node closes the connection of a CONNECT without a word.
   server.on('connect', (_req, socket) => refuse(methodRefused, socket));
   return server;
+}
+
+/** Only the mark of writing: requests have as much room for what they read as the other one says. */
+function raiseWriteMark(socket: Socket): void {
+  const state = (socket as unknown as { _writableState: { highWaterMark: number } })._writableState;
+  state.highWaterMark = tlsWriteBytes;
 }
 
 interface Certificate {

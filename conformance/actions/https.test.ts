@@ -3,17 +3,20 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Readable } from 'node:stream';
 import { after, test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { GetObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { Upload } from '@aws-sdk/lib-storage';
 import { writeCertificate } from '../harness/certificate.ts';
 import { checksum } from '../harness/checksums.ts';
 import { streamingRequest } from '../harness/chunked.ts';
+import { signedHeaders } from '../harness/http.ts';
 import { openTarget } from '../harness/target.ts';
 
 const folder = mkdtempSync(path.join(tmpdir(), 'blobseer-s3-tls-'));
@@ -65,6 +68,46 @@ test('STREAMING-UNSIGNED-PAYLOAD-TRAILER without a length, as botocore sends it'
   );
   assert.equal(put.status, 200, put.text);
   assert.ok((await s3.get(bucket, 'botocore')).body.equals(bytes));
+});
+
+test('kept connections take one request behind the other, however large their answers', async () => {
+  // A client that has all of an answer may send the next request before the server knows that it has.
+  const agent = new https.Agent({ ca: certificate, maxSockets: 4, keepAlive: true });
+  const send = async (method: 'PUT' | 'GET', path: string, body: Buffer) => {
+    const request = https.request(new URL(path, s3.endpoint), {
+      ...{ agent, method },
+      headers: signedHeaders(s3, {
+        ...{ method, path, contentSha256: 'UNSIGNED-PAYLOAD' },
+        headers: method === 'PUT' ? { 'Content-Length': String(body.length) } : {},
+      }),
+    });
+    const answered = once(request, 'response') as Promise<[IncomingMessage]>;
+    // In pieces, as files are read: the first one goes with the head.
+    for (let at = 0; at < body.length; at += pieceBytes) {
+      request.write(body.subarray(at, at + pieceBytes));
+      if (at % (2 * pieceBytes) === 0) await nextTurn();
+    }
+    request.end();
+    const [answer] = await answered;
+    return { status: answer.statusCode, bytes: Buffer.concat(await answer.toArray()) };
+  };
+  const pieceBytes = 20_000;
+  const sizes = [0, 1, 65_535, 65_536, 131_072, 400_000];
+  const work = async (worker: number) => {
+    const path = `/${bucket}/kept-${worker}`;
+    for (let round = 0; round < 150; round += 1) {
+      const body = bytes.subarray(round, round + sizes[(round + worker) % sizes.length]!);
+      const put = await send('PUT', path, body);
+      assert.equal(put.status, 200, `round ${round}: ${put.bytes}`);
+      const got = await send('GET', path, Buffer.alloc(0));
+      assert.ok(got.bytes.equals(body), `round ${round}`);
+    }
+  };
+  try {
+    await Promise.all([0, 1, 2, 3].map(work));
+  } finally {
+    agent.destroy();
+  }
 });
 
 test('errors arrive whole over TLS too, while the body is still being sent', async () => {

@@ -25,7 +25,7 @@ export interface DecodedBody {
   readonly decodedLength: number | undefined;
   readonly trailers: ReadonlyMap<string, string>;
   /** Body kind 'stream' whose hash is signed: its SHA-256, undefined before the body has ended. */
-  readonly payloadSha256?: (() => Buffer | undefined) | undefined;
+  readonly payloadSha256: (() => Buffer | undefined) | undefined;
 }
 
 export interface BodyInput {
@@ -47,6 +47,7 @@ export const noBody: DecodedBody = {
   document: noBytes,
   decodedLength: undefined,
   trailers: noTrailers,
+  payloadSha256: undefined,
 };
 
 /** Lengths are judged at once; everything else while the body is read. Throws S3Error. */

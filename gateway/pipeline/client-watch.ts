@@ -10,7 +10,7 @@ export interface Waiting {
   idle(): void;
 }
 
-/** Of the longest wait. One that is too long is found out so much later at most. */
+/** The timer goes so many times in the longest wait: a client that is gone is found out a tick late at most. */
 const ticksPerWait = 8;
 
 /** Calls `look` again and again until what it returns is called. Keeps no process alive. */
@@ -30,10 +30,11 @@ export class ClientWatch {
   #stop: (() => void) | undefined;
 
   constructor(longestMs: number, every = everySoOften) {
-    this.#tickMs = longestMs / ticksPerWait;
+    this.#tickMs = Math.ceil(longestMs / ticksPerWait);
     this.#every = every;
   }
 
+  /** Of one that does not wait yet. */
   begin(waiting: Waiting): void {
     this.#waiting.set(waiting, this.#tick);
     this.#stop ??= this.#every(this.#tickMs, () => this.#look());

@@ -51,3 +51,57 @@ test('what is drained takes turns too, and its end is found', async () => {
   assert.equal(await body.drain(100 * pieceBytes, 10_000), true);
   assert.equal(body.bytesIn, 20 * pieceBytes);
 });
+
+/** A request that says how long its body is, and gives what the test pushes. */
+function announcing(bytes: number): { readonly body: RequestBody; readonly req: Readable } {
+  const req = new Readable({ read: () => undefined });
+  const headers = { 'content-length': String(bytes) };
+  const message = Object.assign(req, { headers, complete: false });
+  return { body: new RequestBody(message as unknown as IncomingMessage, limits, watch), req };
+}
+
+async function lengthsOf(body: RequestBody): Promise<number[]> {
+  const lengths: number[] = [];
+  for await (const { length } of body) lengths.push(length);
+  return lengths;
+}
+
+test('a body ends with the last byte that was announced, before the request says so', async () => {
+  for (const bytes of [1, pieceBytes, 5 * pieceBytes]) {
+    const { body, req } = announcing(bytes);
+    assert.ok(body.isPending);
+    const reading = lengthsOf(body);
+    for (let left = bytes; left > 0; left -= pieceBytes)
+      req.push(Buffer.alloc(Math.min(left, pieceBytes)));
+    const lengths = await reading;
+    assert.equal(
+      lengths.reduce((sum, length) => sum + length, 0),
+      bytes,
+    );
+    assert.ok(!body.isPending);
+    req.destroy();
+    assert.deepEqual(await body.next(), { done: true, value: undefined });
+    // Whoever pauses it there would keep it for ever: nobody waits for it any more.
+    assert.ok(!req.isPaused());
+  }
+});
+
+test('a body that breaks off before its last byte is incomplete', async () => {
+  const { body, req } = announcing(10);
+  const reading = lengthsOf(body);
+  req.push(Buffer.alloc(9));
+  await new Promise(setImmediate);
+  req.destroy();
+  await assert.rejects(reading, { code: 'IncompleteBody' });
+});
+
+test('a reader who stops may go on', async () => {
+  const { body, req } = announcing(9);
+  req.push(Buffer.from('abc'));
+  for await (const piece of body) {
+    assert.equal(String(piece), 'abc');
+    break;
+  }
+  req.push(Buffer.from('defghi'));
+  assert.deepEqual(await lengthsOf(body), [6]);
+});

@@ -146,11 +146,13 @@ export class RequestBody implements AsyncIterableIterator<Buffer, undefined>, Wa
       countReceived(piece.length);
       this.#queue.push(piece);
       this.#queuedBytes += piece.length;
-      // Known before Node says so, which is an event and a wait later.
+      // Known before Node says so, which is an event and a wait later. Nobody would resume it then.
       if (this.bytesIn === this.#announced) this.#hasEnded = true;
-      if (this.#queuedBytes >= this.#limits.bodyQueueBytes) req.pause();
-      this.#turnBytes += piece.length;
-      if (this.#turnBytes >= turnBytes && !this.#isOthersTurn) this.#giveTurn();
+      else {
+        if (this.#queuedBytes >= this.#limits.bodyQueueBytes) req.pause();
+        this.#turnBytes += piece.length;
+        if (this.#turnBytes >= turnBytes && !this.#isOthersTurn) this.#giveTurn();
+      }
       this.#wake?.();
     });
     // Not `once`: what takes a listener away makes a slow object of the others.
@@ -183,6 +185,7 @@ export class RequestBody implements AsyncIterableIterator<Buffer, undefined>, Wa
     if (this.#req.isPaused() && !this.#isOthersTurn) this.#req.resume();
   }
 
+  /** For one who waits at a time. */
   #nextEvent(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {

@@ -24,6 +24,8 @@ interface Line {
   /** Set by the context step of the running request. */
   exchange: Exchange | undefined;
   readonly waiting: Turn[];
+  /** By this class: Node pauses sockets for reasons of its own. */
+  isPaused: boolean;
 }
 
 export class Turns {
@@ -45,7 +47,10 @@ export class Turns {
       return;
     }
     line.waiting.push(turn);
-    if (line.waiting.length >= maxWaiting) socket.pause();
+    if (line.waiting.length >= maxWaiting) {
+      line.isPaused = true;
+      socket.pause();
+    }
   }
 
   began(exchange: Exchange): void {
@@ -73,7 +78,7 @@ export class Turns {
   #line(socket: Duplex): Line {
     let line = this.#lines.get(socket);
     if (line === undefined) {
-      line = { running: undefined, exchange: undefined, waiting: [] };
+      line = { running: undefined, exchange: undefined, waiting: [], isPaused: false };
       this.#lines.set(socket, line);
     }
     return line;
@@ -99,8 +104,10 @@ export class Turns {
     }
     const turn = line.waiting.shift();
     if (turn === undefined) return;
-    if (line.waiting.length < maxWaiting) socket.resume();
-    else socket.pause();
+    if (line.isPaused && line.waiting.length < maxWaiting) {
+      line.isPaused = false;
+      socket.resume();
+    }
     this.#run(socket, line, turn);
   }
 }
