@@ -223,3 +223,61 @@ test('a damaged record amid a range is named, however many are whole around it',
   await after.close();
   await rm(directory, { recursive: true });
 });
+
+/** A page of LMDB: number (8 bytes), transaction (8), pad (2), flags (2), end of the places of nodes (2). */
+const lmdbPage = { bytes: 4096, flagsAt: 18, endAt: 20, placesAt: 24, branchFlag: 1 };
+
+test('a walk over pages that lead astray ends, with an error where it sees that', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'environment-'));
+  const file = path.join(directory, 'db');
+  const before = new Environment({ file });
+  const keys = Array.from({ length: 3000 }, (_, index) => bytes(`walk-${10_000 + index}`));
+  await before.commit((tx) => {
+    for (const key of keys) tx.put(before.table('t'), key, bytes('a value of some length'));
+  });
+  await before.close();
+  const whole = await readFile(file);
+  let disordered = 0;
+  for (const [a, b] of [
+    [3, 20],
+    [20, 3],
+    [1, 2],
+  ] as const) {
+    await writeFile(file, swapChildren(whole, a, b));
+    const after = new Environment({ file });
+    for (const limit of [1, 3, 16, 1000]) {
+      let start: Buffer | undefined;
+      let steps = 0;
+      try {
+        for (;;) {
+          const found = packed(after.table('t'), { ...(start && { start }), limit });
+          if (found.length === 0) break;
+          start = Buffer.concat([found.at(-1)!.key, Buffer.alloc(1)]);
+          steps += 1;
+          assert.ok(steps <= keys.length, 'it goes round');
+        }
+      } catch (error) {
+        assert.match(String(error), /the keys of table t are out of order/);
+        disordered += 1;
+      }
+    }
+    await after.close();
+  }
+  assert.ok(disordered > 0);
+  await rm(directory, { recursive: true });
+});
+
+/** In each page that leads to others: two of those change places. */
+function swapChildren(file: Buffer, a: number, b: number): Buffer {
+  const { bytes: pageBytes, flagsAt, endAt, placesAt, branchFlag } = lmdbPage;
+  const changed = Buffer.from(file);
+  for (let page = 0; page + pageBytes <= changed.length; page += pageBytes) {
+    const children = (changed.readUInt16LE(page + endAt) - placesAt) / 2;
+    if (changed.readUInt16LE(page + flagsAt) !== branchFlag || children <= Math.max(a, b)) continue;
+    const places = [a, b].map((child) => page + changed.readUInt16LE(page + placesAt + 2 * child));
+    const [first, second] = places.map((place) => changed.readUInt32LE(place));
+    changed.writeUInt32LE(second!, places[0]!);
+    changed.writeUInt32LE(first!, places[1]!);
+  }
+  return changed;
+}

@@ -132,6 +132,9 @@ class LmdbTable implements PageTable {
 
   packed(query: RangeQuery, rows: PackedRows): void {
     this.packing.read(rangeOptions(query), rows);
+    if (rows.count > 0 && isDisordered(query, rows)) {
+      throw new BlobSeerError('corrupt', `the keys of table ${this.name} are out of order`);
+    }
     if (!this.isSealed) return;
     const damaged = unseal(rows);
     if (damaged !== undefined) throw this.damaged(rows.key(damaged));
@@ -208,6 +211,16 @@ function isSame(bytes: Uint8Array, known: Uint8Array, length: number): boolean {
   if (length !== known.length) return false;
   for (let at = 0; at < length; at += 1) if (bytes[at] !== known[at]) return false;
   return true;
+}
+
+/**
+ * Pages of LMDB that lead to others are under no sum. One that is damaged may lead back to rows that were seen
+ * already, and a walk that goes on behind the last of them would never end.
+ */
+function isDisordered({ start, reverse }: RangeQuery, rows: PackedRows): boolean {
+  if (reverse === true || start === undefined) return false;
+  const first = rows.key(0);
+  return Buffer.compare(first, start) < 0 || Buffer.compare(rows.key(rows.count - 1), first) < 0;
 }
 
 type LmdbRange = Parameters<BytesDatabase['getRange']>[0] & object;
