@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { oneRequest } from './requests.ts';
 import type { Server } from './servers.ts';
+import { settled } from './settled.ts';
 import { diskBytes } from './usage.ts';
 import { Connection } from './wire.ts';
 import {
@@ -77,19 +78,26 @@ export async function uploadInParts(
   return { uploadSeconds, completeMs: completed.ms };
 }
 
-export function multipart(scale: Scale): Workload {
+/** `whole` puts objects as large as a part. They are compared in one turn: minutes later a machine may be another. */
+export function multipart(scale: Scale, whole: Workload): Workload {
   const { largeBytes: bytes, partBytes } = scale;
   return {
     name: 'multipart',
     connections: [uploadConnections],
     suits: knowsS3,
     prepare: nothing,
-    measure: (server, { connections }) =>
-      measureOne(server, async () => {
-        const upload = await uploadInParts(server, 'multipart', bytes, partBytes, connections);
+    measure: async (server, turn) => {
+      const { mebibytesPerSecond: putMiBps, firstFailure } = await whole.measure(server, turn);
+      if (firstFailure !== undefined) throw new Error(`PUT of a part's size: ${firstFailure}`);
+      if (scale.settles) await settled();
+      return await measureOne(server, async () => {
+        const upload = await uploadInParts(server, 'multipart', bytes, partBytes, turn.connections);
         const { uploadSeconds, completeMs } = upload;
-        return { ms: uploadSeconds * 1000 + completeMs, bytes, extra: { completeMs } };
-      }),
+        const ms = uploadSeconds * 1000 + completeMs;
+        const uploadMiBps = bytes / mebibyte / (ms / 1000);
+        return { ms, bytes, extra: { completeMs, uploadMiBps, putMiBps } };
+      });
+    },
   };
 }
 

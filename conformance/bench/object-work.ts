@@ -40,11 +40,9 @@ function connectionsFor(bytes: number, { connections }: Scale): number[] {
 }
 
 export function put(name: string, bytes: number, scale: Scale): Workload {
-  // An upload in parts is compared with objects as large as its parts.
-  const compared = bytes === scale.partBytes ? [uploadConnections] : [];
   return {
     name: `put-${name}`,
-    connections: [...connectionsFor(bytes, scale), ...compared],
+    connections: connectionsFor(bytes, scale),
     prepare: nothing,
     measure: (server, turn) => {
       const { connections, round } = turn;

@@ -52,7 +52,7 @@ export function workloads(scale: Scale): Workload[] {
     head(scale),
     remove(scale),
     ranges(scale),
-    multipart(scale),
+    multipart(scale, put('beside-parts', scale.partBytes, scale)),
     ...scale.partCounts.flatMap((parts) => [completing(parts), copying(parts)]),
     ...scale.listedKeys.flatMap((keys) => [
       listing(keys, scale, 'list', ''),
